@@ -1,4 +1,4 @@
-/// What a person can get wrong with a model or a setting, each told as one sentence that names the thing and the remedy.
+/// What can be wrong with a model, a setting or the machine, each told as one sentence that names the thing and the remedy.
 package enum DiffusionError: Error, Equatable, Sendable {
     /// A value in a JSON file of the model is missing, out of range, or asks for something that is not supported.
     case invalidConfig(path: String, key: String, problem: String)
@@ -20,6 +20,13 @@ package enum DiffusionError: Error, Equatable, Sendable {
     case wrongShape(name: String, path: String, expected: [Int], found: [Int])
     /// A tensor holds numbers of a type that is of no use where it stands.
     case wrongType(name: String, path: String, expected: String, found: String)
+    /// The device does not take attention heads of so many channels.
+    case headTooWide(channels: Int, widest: Int)
+    /// A call of the device's library failed with its own status.
+    case library(call: String, status: Int)
+    case outOfMemory(bytes: Int)
+    /// The tokenizer gave an id that the text encoder has no embedding for.
+    case unknownToken(Int, vocabulary: Int)
 }
 
 extension DiffusionError: CustomStringConvertible {
@@ -47,6 +54,15 @@ extension DiffusionError: CustomStringConvertible {
                 + "check that both belong together."
         case .wrongType(let name, let path, let expected, let found):
             "\(path): the tensor \"\(name)\" is stored as \(found), not as \(expected); convert the file."
+        case .headTooWide(let channels, let widest):
+            "The model has attention heads of \(channels) channels, but this device takes at most \(widest); use another one."
+        case .library(let call, let status):
+            "oneDNN's \(call) failed with status \(status); run `tmdne doctor` to see whether this machine is supported."
+        case .outOfMemory(let bytes):
+            "There is no memory for \(bytes / 1_048_576 + 1) MiB more; render a smaller size, or close other programs."
+        case .unknownToken(let token, let vocabulary):
+            "The tokenizer gave the id \(token), but the text encoder knows \(vocabulary) tokens; "
+                + "check that both belong together."
         }
     }
 

@@ -10,6 +10,8 @@ package protocol Device: AnyObject {
     var label: String { get }
     /// What activations and products are computed in.
     var precision: Precision { get }
+    /// The most channels that an attention head may have.
+    var widestHead: Int { get }
 
     /// Copies `values`, in row-major order, to the device.
     func upload(_ values: [Float], shape: [Int]) throws -> Tensor

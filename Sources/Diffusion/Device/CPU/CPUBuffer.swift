@@ -29,7 +29,7 @@ final class CPUBufferPool {
         for pointer in free.values.joined() { Glibc.free(pointer) }
     }
 
-    /// - Throws: ``DeviceError/outOfMemory(bytes:)``.
+    /// - Throws: ``DiffusionError/outOfMemory(bytes:)``.
     func buffer(count: Int) throws -> CPUBuffer {
         let capacity = Self.capacity(for: max(count, 1))
         if let pointer = free[capacity]?.popLast() {
@@ -37,7 +37,7 @@ final class CPUBufferPool {
         }
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, 64, capacity * MemoryLayout<Float>.stride) == 0, let memory else {
-            throw DeviceError.outOfMemory(bytes: capacity * MemoryLayout<Float>.stride)
+            throw DiffusionError.outOfMemory(bytes: capacity * MemoryLayout<Float>.stride)
         }
         return CPUBuffer(
             pointer: memory.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)

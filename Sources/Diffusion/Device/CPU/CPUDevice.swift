@@ -8,7 +8,7 @@ package final class CPUDevice: Device {
     private let pool = CPUBufferPool()
     package let precision = Precision.fp32
 
-    /// - Throws: ``DeviceError`` when oneDNN finds no engine.
+    /// - Throws: ``DiffusionError`` when oneDNN finds no engine.
     package init() throws {
         library = try OneDNNLibrary()
     }
@@ -17,6 +17,8 @@ package final class CPUDevice: Device {
         let threads = tmdne_thread_count()
         return "cpu (\(OneDNNLibrary.instructionSet), \(threads) \(threads == 1 ? "thread" : "threads"))"
     }
+
+    package var widestHead: Int { tmdne_attention_widest() }
 
     /// oneDNN's version, for `doctor`.
     package static var libraryVersion: String { OneDNNLibrary.version }
@@ -78,9 +80,10 @@ package final class CPUDevice: Device {
         let keyCount = keys.tensor.rows / keyBatch
         let model = heads * headWidth
         precondition(batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape)
-        precondition(headWidth <= tmdne_attention_widest(), "a head of \(headWidth) channels")
+        precondition(headWidth <= widestHead, "a head of \(headWidth) channels")
         precondition(
-            [queries, keys, values].allSatisfy { $0.firstChannel >= 0 && $0.firstChannel + model <= $0.tensor.channels })
+            [queries, keys, values].allSatisfy { $0.firstChannel >= 0 && $0.firstChannel + model <= $0.tensor.channels }
+        )
         let queryCount = queries.tensor.rows / batch
         let result = try empty([batch, queryCount, model])
         let scratch = try pool.buffer(count: tmdne_attention_scratch(keyBatch, heads, headWidth, keyCount))

@@ -38,10 +38,10 @@ final class OneDNNLibrary {
         return "\(version.major).\(version.minor).\(version.patch)"
     }
 
-    /// - Throws: ``DeviceError`` unless `status` is success.
+    /// - Throws: ``DiffusionError`` unless `status` is success.
     static func check(_ status: dnnl_status_t, _ call: String) throws {
         guard status != dnnl_success else { return }
-        throw DeviceError.library(call: call, status: Int(status.rawValue))
+        throw DiffusionError.library(call: call, status: Int(status.rawValue))
     }
 
     /// Describes a dense tensor of 32-bit floats; `any` leaves the layout to the primitive.

@@ -38,7 +38,7 @@ final class OneDNNPrimitive {
         withUnsafeMutablePointer(to: &name) { _ = dnnl_primitive_desc_query(compiled, dnnl_query_impl_info_str, 0, $0) }
         implementation = name.map { String(cString: $0) } ?? "unknown"
         guard let weights = dnnl_primitive_desc_query_md(compiled, dnnl_query_weights_md, 0) else {
-            throw DeviceError.library(call: "dnnl_primitive_desc_query_md", status: 0)
+            throw DiffusionError.library(call: "dnnl_primitive_desc_query_md", status: 0)
         }
         weightsDescriptor = weights.pointee
         try OneDNNLibrary.check(dnnl_primitive_create(&primitive, compiled), "dnnl_primitive_create")

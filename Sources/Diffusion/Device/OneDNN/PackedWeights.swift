@@ -38,7 +38,7 @@ final class PackedWeights {
         let bytes = dnnl_memory_desc_get_size(&wanted)
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, 64, max(bytes, 64)) == 0, let memory else {
-            throw DeviceError.outOfMemory(bytes: bytes)
+            throw DiffusionError.outOfMemory(bytes: bytes)
         }
         let target = memory.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.stride)
         do {
@@ -79,7 +79,9 @@ final class PackedWeights {
         var to: dnnl_memory_t?
         try OneDNNLibrary.check(dnnl_memory_create(&to, &target, library.engine, targetAddress), "dnnl_memory_create")
         defer { dnnl_memory_destroy(to) }
-        let arguments = [dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: from), dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: to)]
+        let arguments = [
+            dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: from), dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: to),
+        ]
         try OneDNNLibrary.check(
             dnnl_primitive_execute(primitive, library.stream, Int32(arguments.count), arguments),
             "dnnl_primitive_execute")
