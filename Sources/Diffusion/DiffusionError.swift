@@ -24,6 +24,10 @@ package enum DiffusionError: Error, Equatable, Sendable {
     case headTooWide(channels: Int, widest: Int)
     /// A call of the device's library failed with its own status.
     case library(call: String, status: Int)
+    /// A side of the picture is not a multiple of what the autoencoder scales by.
+    case invalidSize(width: Int, height: Int, multiple: Int)
+    /// The picture holds infinities or no numbers at all.
+    case notFinite
     case outOfMemory(bytes: Int)
     /// The tokenizer gave an id that the text encoder has no embedding for.
     case unknownToken(Int, vocabulary: Int)
@@ -58,6 +62,10 @@ extension DiffusionError: CustomStringConvertible {
             "The model has attention heads of \(channels) channels, but this device takes at most \(widest); use another one."
         case .library(let call, let status):
             "oneDNN's \(call) failed with status \(status); run `tmdne doctor` to see whether this machine is supported."
+        case .invalidSize(let width, let height, let multiple):
+            "The model cannot draw \(width)x\(height) pixels; both sides must be positive multiples of \(multiple)."
+        case .notFinite:
+            "The model's picture is not made of finite numbers; check its weights, or lower the guidance."
         case .outOfMemory(let bytes):
             "There is no memory for \(bytes / 1_048_576 + 1) MiB more; render a smaller size, or close other programs."
         case .unknownToken(let token, let vocabulary):
