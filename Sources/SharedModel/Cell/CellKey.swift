@@ -5,10 +5,7 @@ package struct CellKey: Hashable, Sendable {
 
     /// - Returns: `nil` unless `hex` is exactly 64 lower-case hexadecimal digits.
     package init?(hex: String) {
-        let digits = hex.utf8
-        guard digits.count == 64, digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
-            return nil
-        }
+        guard Hexadecimal.isLowercase(hex, digits: 64) else { return nil }
         self.hex = hex
     }
 }
