@@ -26,6 +26,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .target(name: "CPNGShim", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
         .target(
@@ -42,7 +43,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(name: "Diffusion", dependencies: ["CDNNL", "CKernels"], swiftSettings: swiftSettings),
-        .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: swiftSettings),
+        .target(name: "PNG", dependencies: ["CPNGShim"], swiftSettings: swiftSettings),
         .target(
             name: "SharedModel",
             dependencies: [
