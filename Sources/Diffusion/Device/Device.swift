@@ -25,7 +25,7 @@ package protocol Device: AnyObject {
 
     /// Group normalisation of `[batch, height, width, channel]`, then the activation.
     ///
-    /// - Parameter shift: added before the statistics, `[1 or batch, channel]`: the time embedding of a residual block.
+    /// `shift`, `[1 or batch, channel]`, is added before the statistics: the time embedding of a residual block.
     func groupNorm(
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
         activation: Activation

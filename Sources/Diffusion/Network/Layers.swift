@@ -18,7 +18,7 @@ struct LayerSource {
         return Convolution(kernel: try device.convolution(shape, weights: values, bias: bias))
     }
 
-    /// - Parameter isConvolution: the weights are stored as those of a 1x1 convolution, `[output, input, 1, 1]`.
+    /// `isConvolution` means weights stored as those of a 1x1 convolution, `[output, input, 1, 1]`.
     func linear(
         _ name: String, inputs: Int, outputs: Int, hasBias: Bool = true, isConvolution: Bool = false
     ) throws -> Linear {
@@ -86,7 +86,7 @@ struct GroupNorm {
     let groups: Int
     let epsilon: Float
 
-    /// - Parameter shift: `[1 or batch, channel]`, added before the statistics.
+    /// `shift`, `[1 or batch, channel]`, is added before the statistics.
     func callAsFunction(
         _ x: Tensor, adding shift: Tensor? = nil, activation: Activation = .identity
     ) throws -> Tensor {

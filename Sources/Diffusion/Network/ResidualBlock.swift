@@ -7,7 +7,7 @@ struct ResidualBlock {
     private let convolution2: Convolution
     private let shortcut: Linear?
 
-    /// - Parameter timeChannels: width of the time embedding; `nil` in the autoencoder, which has none.
+    /// `timeChannels` is the width of the time embedding; `nil` in the autoencoder, which has none.
     init(
         _ source: LayerSource, inputs: Int, outputs: Int, timeChannels: Int?, groups: Int, epsilon: Float
     ) throws {
@@ -23,10 +23,8 @@ struct ResidualBlock {
             ? nil : try source.linear("conv_shortcut", inputs: inputs, outputs: outputs, isConvolution: true)
     }
 
-    /// - Parameters:
-    ///   - x: `[batch, height, width, input]`.
-    ///   - time: the activated time embedding, `[1 or batch, time]`; not `nil` if the block was built with one.
-    /// - Returns: `[batch, height, width, output]`.
+    /// `[batch, height, width, input]` to `[batch, height, width, output]`; `time` is the activated time embedding,
+    /// `[1 or batch, time]`, not `nil` if the block was built with one.
     func callAsFunction(_ x: Tensor, time: Tensor? = nil) throws -> Tensor {
         let shift = try time.flatMap { time in try timeProjection.map { try $0(time) } }
         let hidden = try convolution1(try norm1(x, activation: .silu))
@@ -56,8 +54,7 @@ struct Upsample {
         convolution = try source.convolution("conv", inputs: channels, outputs: channels)
     }
 
-    /// - Parameters:
-    ///   - height: rows of the result, where it must meet a skip connection of odd size; twice the input's otherwise.
+    /// The result is twice as large unless it must meet a skip connection of a given size.
     func callAsFunction(_ x: Tensor, height: Int? = nil, width: Int? = nil) throws -> Tensor {
         try convolution(try device.resized(x, height: height ?? 2 * x.shape[1], width: width ?? 2 * x.shape[2]))
     }

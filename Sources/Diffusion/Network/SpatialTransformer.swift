@@ -26,9 +26,7 @@ struct SpatialTransformer {
         try blocks.map { try $0.crossAttention.keysAndValues(context) }
     }
 
-    /// - Parameters:
-    ///   - x: `[batch, height, width, channel]`.
-    ///   - text: what ``keysAndValues(of:)`` returned.
+    /// `[batch, height, width, channel]` to the same; `text` is what ``keysAndValues(of:)`` returned.
     func callAsFunction(_ x: Tensor, text: ArraySlice<Tensor>) throws -> Tensor {
         let sequence = [x.shape[0], x.rows / x.shape[0], x.channels]
         var hidden = try projectIn(try norm(x).reshaped(sequence))
@@ -87,7 +85,7 @@ struct SelfAttention {
         output = try source.linear("to_out.0", inputs: channels, outputs: channels)
     }
 
-    /// - Parameter x: `[batch, token, channel]`.
+    /// `x` and the residual are `[batch, token, channel]`.
     func callAsFunction(_ x: Tensor, adding residual: Tensor) throws -> Tensor {
         let all = try projection(x)
         let attended = try device.attention(
@@ -120,9 +118,8 @@ struct CrossAttention {
 
     func keysAndValues(_ context: Tensor) throws -> Tensor { try keyValue(context) }
 
-    /// - Parameters:
-    ///   - x: `[batch, token, channel]`.
-    ///   - text: keys beside values, `[text batch, text token, 2 * channel]`; the batch of `x` is a multiple of its own.
+    /// `x` is `[batch, token, channel]`; `text` holds keys beside values, `[text batch, text token, 2 * channel]`, and its
+    /// batch divides that of `x`.
     func callAsFunction(_ x: Tensor, text: Tensor, adding residual: Tensor) throws -> Tensor {
         let attended = try device.attention(
             queries: TensorSlice(try query(x)), keys: TensorSlice(text),

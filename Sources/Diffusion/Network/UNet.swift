@@ -42,9 +42,7 @@ package final class UNet {
         try weights.requireAllRead()
     }
 
-    /// Prepares texts for ``callAsFunction(_:timestep:context:)``.
-    ///
-    /// - Parameter texts: `[text batch, token, channel]`, as the text encoder returns them.
+    /// Prepares texts, `[text batch, token, channel]` as the text encoder returns them, for evaluations.
     package func context(of texts: Tensor) throws -> Context {
         Context(keysAndValues: try transformers.flatMap { try $0.keysAndValues(of: texts) })
     }
@@ -55,7 +53,9 @@ package final class UNet {
     ///   - latents: `[batch, height, width, channel]`, scaled as the sampler wants. The batch is a multiple of the texts':
     ///     with two texts, the first half of the latents goes with the first.
     ///   - timestep: of all latents; need not be whole.
+    ///   - context: what ``context(of:)`` made of the texts.
     /// - Returns: as many latents.
+    /// - Throws: ``DiffusionError`` when memory runs out.
     package func callAsFunction(_ latents: Tensor, timestep: Float, context: Context) throws -> Tensor {
         let time = try embedding(of: timestep)
         var x = try convolutionIn(latents)

@@ -21,10 +21,8 @@ struct UNetLayerBuilder {
         self.config = config
     }
 
-    /// - Parameters:
-    ///   - source: the block's place in the weights.
-    ///   - index: the layer's number in the block.
-    ///   - level: the resolution, 0 the highest: it decides heads, depth and context width.
+    /// Builds layer `index` of the block at `source`; `level`, the resolution from 0 for the highest, decides heads, depth
+    /// and context width.
     mutating func layer(
         _ source: LayerSource, index: Int, inputs: Int, outputs: Int, level: Int, hasAttention: Bool
     ) throws -> UNetLayer {
@@ -111,7 +109,7 @@ struct UNetUpBlock {
     private let layers: [UNetLayer]
     private let upsample: Upsample?
 
-    /// - Parameter index: the block's number in the order of computation.
+    /// `index` is the block's number in the order of computation.
     init(_ source: LayerSource, index: Int, builder: inout UNetLayerBuilder) throws {
         device = source.device
         let config = builder.config

@@ -43,8 +43,8 @@ package struct VAEDecoder {
 
     /// Decodes latents as the sampler leaves them; the scaling factor is taken out here.
     ///
-    /// - Parameter latents: `[batch, height, width, channel]`.
-    /// - Returns: `[batch, 8 * height, 8 * width, 3]` for the usual four resolutions, about -1 to 1.
+    /// Latents `[batch, height, width, channel]` give `[batch, 8 * height, 8 * width, 3]` for the usual four resolutions,
+    /// about -1 to 1.
     package func callAsFunction(_ latents: [Float], shape: [Int], on device: any Device) throws -> Tensor {
         let unscaled = latents.map { $0 / config.scalingFactor + config.shiftFactor }
         var x = try device.upload(unscaled, shape: shape)

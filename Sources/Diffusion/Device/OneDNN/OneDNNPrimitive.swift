@@ -10,12 +10,10 @@ final class OneDNNPrimitive {
     /// The name of the implementation that oneDNN chose, for diagnosis.
     let implementation: String
 
-    /// Compiles the operation that `description` names, with `postOperations`.
+    /// Compiles the operation of `description`, a pointer to one of oneDNN's operation descriptors.
     ///
-    /// - Parameters:
-    ///   - description: a pointer to one of oneDNN's operation descriptors.
-    ///   - arguments: the argument numbers (`DNNL_ARG_…`) in the order in which ``run(_:)`` gets addresses, each with the
-    ///     query that finds its layout.
+    /// `arguments` are the numbers (`DNNL_ARG_…`) in the order in which ``run(_:)`` gets addresses, each with the query
+    /// that finds its layout.
     init(
         library: OneDNNLibrary, description: UnsafeRawPointer, postOperations: dnnl_post_ops_t?,
         arguments: [(number: Int32, layout: dnnl_query_t)]
