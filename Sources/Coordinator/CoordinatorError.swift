@@ -26,6 +26,8 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case cannotListen(address: String, problem: String)
     /// A system call on a file failed.
     case file(path: String, action: String, problem: String, isDiskFull: Bool)
+    /// A worker's connection can't go on; the text is for the log and for the worker.
+    case connection(String)
     /// The store was closed, or its transaction failed.
     case store(String)
 }
@@ -57,6 +59,8 @@ extension CoordinatorError: CustomStringConvertible {
             "Listening on \(address) failed (\(problem)); choose an address of this host and a free port with --listen."
         case .file(let path, let action, let problem, _):
             "\(action) \(path) failed: \(problem)."
+        case .connection(let problem):
+            "The connection is closed: \(problem)."
         case .store(let problem):
             "The database refused a transaction: \(problem)."
         }

@@ -11,12 +11,12 @@ enum DurableFile {
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
                 throw error(path, "Making the directory", code: ENOTDIR)
             }
-            return
+            // It may have been made by a process that was killed before it could sync.
+            return try syncDirectory(parent(of: path))
         }
         guard errno == ENOENT, parent(of: path) != path else { throw error(path, "Making the directory") }
         try makeDirectory(parent(of: path))
-        guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw error(path, "Making the directory") }
-        try syncDirectory(parent(of: path))
+        try makeDirectory(path)
     }
 
     /// Brings the directory's entries to the disk.
