@@ -70,34 +70,9 @@ struct HostilePNGTests {
         }
     }
 
-    @Test(
-        "chunks that are missing, disordered or wrong are refused",
-        arguments: [
-            [],
-            HandmadePNG.signature,
-            HandmadePNG.signature + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1) + HandmadePNG.data([0, 1, 2, 3]),
-            HandmadePNG.signature + HandmadePNG.data([0, 1, 2, 3]) + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 0, height: 1) + HandmadePNG.data([0]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1, depth: 3)
-                + HandmadePNG.data([0, 1, 2, 3]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.data([0, 1]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.data([0, 1, 2, 3, 4, 5]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.data([9, 1, 2, 3]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.chunk("IDAT", [1, 2, 3]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1)
-                + HandmadePNG.chunk("EVIL") + HandmadePNG.data([0, 1, 2, 3]) + HandmadePNG.end,
-            HandmadePNG.signature + HandmadePNG.header(width: 1, height: 1, color: 3)
-                + HandmadePNG.data([0, 7]) + HandmadePNG.end,
-        ] as [[UInt8]])
-    func malformed(file: [UInt8]) {
-        #expect(throws: PNGError.self) { try PNGImage.decode(file, maximumPixels: Self.limit) }
+    @Test("chunks that are missing, disordered or wrong are refused", arguments: Malformed.all)
+    private func malformed(_ file: Malformed) {
+        #expect(throws: PNGError.self) { try PNGImage.decode(file.bytes, maximumPixels: Self.limit) }
     }
 
     @Test("a text that is not UTF-8 is left out, and the image is read")
@@ -115,4 +90,37 @@ struct HostilePNGTests {
     func negativeLimit() throws {
         #expect(throws: PNGError.self) { try PNGImage.decode(try Self.sound(), maximumPixels: -1) }
     }
+}
+
+/// A file that breaks one rule of the format.
+private struct Malformed: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let bytes: [UInt8]
+
+    private init(_ description: String, _ chunks: [UInt8]...) {
+        testDescription = description
+        bytes = HandmadePNG.signature + chunks.flatMap(\.self)
+    }
+
+    private static let header = HandmadePNG.header(width: 1, height: 1)
+    private static let data = HandmadePNG.data([0, 1, 2, 3])
+    private static let end = HandmadePNG.end
+
+    static let all = [
+        Malformed("nothing but the signature"),
+        Malformed("no header", end),
+        Malformed("no image data", header, end),
+        Malformed("no end", header, data),
+        Malformed("the image data before the header", data, header, end),
+        Malformed("a second header", header, header, data, end),
+        Malformed("no columns", HandmadePNG.header(width: 0, height: 1), data, end),
+        Malformed("a depth of 3 bits", HandmadePNG.header(width: 1, height: 1, depth: 3), data, end),
+        Malformed("an unknown color type", HandmadePNG.header(width: 1, height: 1, color: 5), data, end),
+        Malformed("a palette image without a palette", HandmadePNG.header(width: 1, height: 1, color: 3), data, end),
+        Malformed("half a row", header, HandmadePNG.data([0, 1]), end),
+        Malformed("a row and a half", header, HandmadePNG.data([0, 1, 2, 3, 4, 5]), end),
+        Malformed("an unknown filter", header, HandmadePNG.data([9, 1, 2, 3]), end),
+        Malformed("image data that is not deflated", header, HandmadePNG.chunk("IDAT", [1, 2, 3]), end),
+        Malformed("an unknown critical chunk", header, HandmadePNG.chunk("EVIL"), data, end),
+    ]
 }
