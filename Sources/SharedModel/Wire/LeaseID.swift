@@ -5,10 +5,7 @@ package struct LeaseID: Hashable, Sendable {
 
     /// - Returns: `nil` unless `hex` is exactly 32 lower-case hexadecimal digits.
     package init?(hex: String) {
-        let digits = hex.utf8
-        guard digits.count == 32, digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
-            return nil
-        }
+        guard Hexadecimal.isLowercase(hex, digits: 32) else { return nil }
         self.hex = hex
     }
 

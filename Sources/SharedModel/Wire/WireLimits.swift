@@ -1,13 +1,31 @@
-/// The limits of the wire, checked before anything is buffered.
+/// The limits of the wire, checked before anything is buffered, computed with or stored.
 package enum WireLimits {
     /// Version of the protocol in hello and welcome.
     package static let protocolVersion = 1
     /// Longest frame, type byte and payload, before a worker is let in.
     package static let unauthenticatedFrameBytes = 1024
-    /// Longest control frame after that.
+    /// Longest control frame after that, type byte and payload.
     package static let controlFrameBytes = 256 * 1024
     /// Longest payload of a chunk.
     package static let chunkBytes = 64 * 1024
     /// Longest image.
     package static let imageBytes = 16 * 1024 * 1024
+    /// Longest name of a worker, in bytes of UTF-8.
+    package static let nameBytes = 64
+    /// Longest description of a device, in bytes of UTF-8.
+    package static let deviceBytes = 128
+    /// Longest reason, in bytes of UTF-8.
+    package static let reasonBytes = 1024
+    /// Longest prompt, negative prompt or style name of a cell, in bytes of UTF-8.
+    package static let promptBytes = 16 * 1024
+    /// Most leases that a worker may hold, and so name in a hello.
+    package static let leases = 8
+    /// Most cells of one grant.
+    package static let grantedCells = 256
+    /// Widest and highest image, in pixels.
+    package static let imageSide = 16_384
+    /// Most sampler steps.
+    package static let steps = 10_000
+    /// Longest time that a message may name, in seconds: a day.
+    package static let seconds = 86_400.0
 }

@@ -1,0 +1,138 @@
+/// The answer to a hello that is let in.
+package struct Welcome: Codable, Equatable, Sendable {
+    package var version: Int
+    package var program: String
+    /// The sweep's name.
+    package var sweep: String
+    /// The worker's name as the coordinator shows it.
+    package var name: String
+    /// A beat is due this often.
+    package var heartbeatSeconds: Double
+    /// The leases of the hello that are still the worker's; the others are lost.
+    package var leases: [LeaseID]
+
+    package init(
+        version: Int, program: String, sweep: String, name: String, heartbeatSeconds: Double, leases: [LeaseID]
+    ) {
+        self.version = version
+        self.program = program
+        self.sweep = sweep
+        self.name = name
+        self.heartbeatSeconds = heartbeatSeconds
+        self.leases = leases
+    }
+}
+
+/// The answer to a hello that is not let in; the connection closes after it.
+package struct Refused: Codable, Equatable, Sendable {
+    package var reason: String
+    /// Whether trying again is useless (wrong token, wrong version): the worker then exits with code 78.
+    package var isFinal: Bool
+
+    package init(reason: String, isFinal: Bool) {
+        self.reason = WireText.line(reason)
+        self.isFinal = isFinal
+    }
+}
+
+/// A lease of one shard's undone cells.
+package struct Grant: Codable, Equatable, Sendable {
+    package var lease: LeaseID
+    package var shard: Int
+    /// The model's name as the sweep file has it; its content is named by the cells' fingerprint.
+    package var model: String
+    package var cells: [GrantedCell]
+
+    package init(lease: LeaseID, shard: Int, model: String, cells: [GrantedCell]) {
+        self.lease = lease
+        self.shard = shard
+        self.model = model
+        self.cells = cells
+    }
+}
+
+/// One cell to render, with what its metadata tells people.
+package struct GrantedCell: Codable, Equatable, Sendable {
+    package var key: CellKey
+    package var cell: Cell
+    /// The first position that shows the cell.
+    package var position: Int
+    /// The prompt before the style was applied.
+    package var rawPrompt: String
+    package var rawNegativePrompt: String
+    package var style: String
+
+    package init(
+        key: CellKey, cell: Cell, position: Int, rawPrompt: String, rawNegativePrompt: String, style: String
+    ) {
+        self.key = key
+        self.cell = cell
+        self.position = position
+        self.rawPrompt = rawPrompt
+        self.rawNegativePrompt = rawNegativePrompt
+        self.style = style
+    }
+}
+
+/// No shard for now: why, and when to ask again. A worker also stays when the sweep is done; drain ends it.
+package struct Idle: Codable, Equatable, Sendable {
+    package var reason: String
+    package var retrySeconds: Double
+
+    package init(reason: String, retrySeconds: Double) {
+        self.reason = WireText.line(reason)
+        self.retrySeconds = retrySeconds
+    }
+}
+
+/// The answer to a beat.
+package struct BeatReply: Codable, Equatable, Sendable {
+    /// Leases that are no longer the worker's: stop rendering them. Images already finished may still be offered.
+    package var lost: [LeaseID]
+
+    package init(lost: [LeaseID]) {
+        self.lost = lost
+    }
+}
+
+/// The coordinator wants the offered image: stream its chunks now.
+package struct Send: Codable, Equatable, Sendable {
+    package var cell: CellKey
+
+    package init(cell: CellKey) {
+        self.cell = cell
+    }
+}
+
+/// The fate of an offered image. After `stored` or `duplicate` the worker deletes its copy: an ACK is a promise.
+package struct Ack: Codable, Equatable, Sendable {
+    package enum Outcome: String, Codable, Sendable {
+        /// Verified, on disk, committed.
+        case stored
+        /// The cell already has its image.
+        case duplicate
+        /// Not an image of this cell, or not this worker's to give; the reason says which. Throw it away.
+        case refused
+        /// Nothing is wrong with it, but it cannot be taken now (disk full, shutting down): keep it and offer it again.
+        case later
+    }
+
+    package var cell: CellKey
+    package var outcome: Outcome
+    package var reason: String
+
+    package init(cell: CellKey, outcome: Outcome, reason: String) {
+        self.cell = cell
+        self.outcome = outcome
+        self.reason = WireText.line(reason)
+    }
+}
+
+/// Nothing more will be granted: finish, upload, say bye and end.
+package struct Drain: Codable, Equatable, Sendable {
+    package var reason: String
+
+    package init(reason: String) {
+        self.reason = WireText.line(reason)
+    }
+}

@@ -1,0 +1,178 @@
+import Foundation
+
+/// The bounds of every field, so that no number or text from the wire reaches arithmetic, a file or a log unchecked.
+private struct FieldCheck {
+    let frame: String
+
+    func require(_ condition: Bool, _ field: String, _ bounds: @autoclosure () -> String) throws(WireError) {
+        guard condition else { throw .outOfBounds(frame: frame, field: field, bounds: bounds()) }
+    }
+
+    func integer(_ value: Int, _ field: String, in range: ClosedRange<Int>) throws(WireError) {
+        try require(range.contains(value), field, "\(range.lowerBound) to \(range.upperBound)")
+    }
+
+    func seconds(_ value: Double, _ field: String) throws(WireError) {
+        // A NaN is in no range.
+        try require((0...WireLimits.seconds).contains(value), field, "0 to \(Int(WireLimits.seconds)) seconds")
+    }
+
+    func hexadecimal(_ value: String, _ field: String, digits: Int) throws(WireError) {
+        try require(
+            Hexadecimal.isLowercase(value, digits: digits), field, "\(digits) lower-case hexadecimal digits")
+    }
+
+    func line(_ value: String, _ field: String, shortest: Int = 0, longest: Int) throws(WireError) {
+        try require(
+            value.utf8.count >= shortest && WireText.isPrintable(value, longest: longest), field,
+            "\(shortest) to \(longest) bytes of printable UTF-8")
+    }
+
+    func text(_ value: String, _ field: String) throws(WireError) {
+        try require(
+            value.utf8.count <= WireLimits.promptBytes, field, "at most \(WireLimits.promptBytes) bytes of UTF-8")
+    }
+}
+
+extension Hello: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "hello")
+        try check.integer(version, "version", in: 0...Int(UInt16.max))
+        try check.line(secret, "secret", longest: WireLimits.nameBytes)
+        try check.line(name, "name", shortest: 1, longest: WireLimits.nameBytes)
+        try check.hexadecimal(identity, "identity", digits: 32)
+        try check.line(device, "device", longest: WireLimits.deviceBytes)
+        try check.line(program, "program", longest: WireLimits.nameBytes)
+        try check.require(leases.count <= WireLimits.leases, "leases", "at most \(WireLimits.leases)")
+    }
+}
+
+extension Inquire: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "inquire")
+        try check.integer(version, "version", in: 0...Int(UInt16.max))
+        try check.line(secret, "secret", longest: WireLimits.nameBytes)
+    }
+}
+
+extension Claim: WirePayload {
+    func validate() throws(WireError) {}
+}
+
+extension Beat: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "beat")
+        try check.integer(steps, "steps", in: 0...WireLimits.steps)
+        try check.integer(step, "step", in: 0...steps)
+    }
+}
+
+extension Offer: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "offer")
+        try check.hexadecimal(sha256, "sha256", digits: 64)
+        try check.integer(bytes, "bytes", in: 1...WireLimits.imageBytes)
+        try check.seconds(timings.encode, "timings.encode")
+        try check.seconds(timings.denoise, "timings.denoise")
+        try check.seconds(timings.decode, "timings.decode")
+        try check.seconds(timings.png, "timings.png")
+    }
+}
+
+extension Fail: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "fail").line(reason, "reason", longest: WireLimits.reasonBytes)
+    }
+}
+
+extension Release: WirePayload {
+    func validate() throws(WireError) {}
+}
+
+extension Welcome: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "welcome")
+        try check.integer(version, "version", in: 0...Int(UInt16.max))
+        try check.line(program, "program", longest: WireLimits.nameBytes)
+        try check.line(sweep, "sweep", longest: WireLimits.reasonBytes)
+        try check.line(name, "name", shortest: 1, longest: WireLimits.nameBytes)
+        try check.seconds(heartbeatSeconds, "heartbeatSeconds")
+        try check.require(heartbeatSeconds > 0, "heartbeatSeconds", "more than 0")
+        try check.require(leases.count <= WireLimits.leases, "leases", "at most \(WireLimits.leases)")
+    }
+}
+
+extension Refused: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "refused").line(reason, "reason", longest: WireLimits.reasonBytes)
+    }
+}
+
+extension Grant: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "grant")
+        try check.require(shard >= 0, "shard", "0 or more")
+        try check.text(model, "model")
+        try check.integer(cells.count, "number of cells", in: 1...WireLimits.grantedCells)
+        for granted in cells {
+            let cell = granted.cell
+            try check.require(granted.position >= 0, "cell.position", "0 or more")
+            try check.hexadecimal(cell.fingerprint, "cell.fingerprint", digits: 64)
+            try check.require(cell.guidance.isFinite, "cell.guidance", "a number")
+            try check.text(cell.prompt, "cell.prompt")
+            try check.text(cell.negativePrompt, "cell.negativePrompt")
+            try check.text(granted.rawPrompt, "cell.rawPrompt")
+            try check.text(granted.rawNegativePrompt, "cell.rawNegativePrompt")
+            try check.text(granted.style, "cell.style")
+            try check.integer(cell.steps, "cell.steps", in: 1...WireLimits.steps)
+            for (side, field) in [(cell.width, "cell.width"), (cell.height, "cell.height")] {
+                try check.require(
+                    (8...WireLimits.imageSide).contains(side) && side.isMultiple(of: 8), field,
+                    "a multiple of 8, 8 to \(WireLimits.imageSide)")
+            }
+        }
+    }
+}
+
+extension Idle: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "idle")
+        try check.line(reason, "reason", longest: WireLimits.reasonBytes)
+        try check.seconds(retrySeconds, "retrySeconds")
+    }
+}
+
+extension BeatReply: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "beatReply").require(
+            lost.count <= WireLimits.leases, "lost", "at most \(WireLimits.leases) leases")
+    }
+}
+
+extension Send: WirePayload {
+    func validate() throws(WireError) {}
+}
+
+extension Ack: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "ack").line(reason, "reason", longest: WireLimits.reasonBytes)
+    }
+}
+
+extension Drain: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "drain").line(reason, "reason", longest: WireLimits.reasonBytes)
+    }
+}
+
+extension SweepStatus: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "report")
+        for (count, field) in [
+            (positions, "positions"), (cells, "cells"), (done, "done"), (failed, "failed"), (leased, "leased"),
+            (pending, "pending"),
+        ] {
+            try check.require(count >= 0, field, "0 or more")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/// How a sweep stands: what `status --json` prints and a report frame carries.
+///
+/// The keys are a contract with scripts.
+package struct SweepStatus: Codable, Equatable, Sendable {
+    /// What the sweep is doing.
+    package enum State: String, Codable, Sendable {
+        /// A coordinator serves it.
+        case running
+        /// A coordinator serves it and grants nothing until it is resumed by a person.
+        case paused
+        /// A coordinator serves it and grants nothing more: it ends when the workers have delivered.
+        case draining
+        /// A coordinator serves it and grants nothing until its disk has room again.
+        case diskFull = "disk-full"
+        /// Cells are undone and no coordinator serves it.
+        case stopped
+        /// No cell is pending or leased.
+        case done
+    }
+
+    /// A worker and what it does.
+    package struct Worker: Codable, Equatable, Sendable {
+        package enum State: String, Codable, Sendable {
+            /// Connected, holding a lease.
+            case working
+            /// Connected, without a lease.
+            case idle
+            /// Not connected.
+            case away
+        }
+
+        package var name: String
+        package var device: String
+        package var state: State
+        /// Images that it delivered.
+        package var done: Int
+        /// Mean of its images' time of rendering; `nil` before the first.
+        package var secondsPerImage: Double?
+
+        package init(name: String, device: String, state: State, done: Int, secondsPerImage: Double?) {
+            self.name = name
+            self.device = device
+            self.state = state
+            self.done = done
+            self.secondsPerImage = secondsPerImage
+        }
+    }
+
+    /// A cell that was given up, and why.
+    package struct Failure: Codable, Equatable, Sendable {
+        package var cell: CellKey
+        /// The first position that shows the cell.
+        package var position: Int
+        package var reason: String
+
+        package init(cell: CellKey, position: Int, reason: String) {
+            self.cell = cell
+            self.position = position
+            self.reason = reason
+        }
+    }
+
+    package var sweep: String
+    package var state: State
+    /// A sentence for people when something needs them: the disk is full, no worker is there.
+    package var message: String?
+    package var positions: Int
+    /// Distinct cells.
+    package var cells: Int
+    package var done: Int
+    package var failed: Int
+    package var leased: Int
+    package var pending: Int
+    /// Images of the last minutes; `nil` while nothing is known.
+    package var imagesPerMinute: Double?
+    /// Time that the cells still undone take at that rate; `nil` while nothing is known.
+    package var etaSeconds: Double?
+    package var workers: [Worker]
+    /// The first failures; ``failed`` counts all.
+    package var failures: [Failure]
+
+    package init(
+        sweep: String, state: State, message: String?, positions: Int, cells: Int, done: Int, failed: Int, leased: Int,
+        pending: Int, imagesPerMinute: Double?, etaSeconds: Double?, workers: [Worker], failures: [Failure]
+    ) {
+        self.sweep = sweep
+        self.state = state
+        self.message = message
+        self.positions = positions
+        self.cells = cells
+        self.done = done
+        self.failed = failed
+        self.leased = leased
+        self.pending = pending
+        self.imagesPerMinute = imagesPerMinute
+        self.etaSeconds = etaSeconds
+        self.workers = workers
+        self.failures = failures
+    }
+}

@@ -1,0 +1,71 @@
+package import NIOCore
+
+extension WorkerMessage: WireMessage {
+    package var frameType: UInt8 {
+        let type: WorkerFrameType =
+            switch self {
+            case .hello: .hello
+            case .claim: .claim
+            case .beat: .beat
+            case .offer: .offer
+            case .chunk: .chunk
+            case .fail: .fail
+            case .release: .release
+            case .bye: .bye
+            case .inquire: .inquire
+            }
+        return type.rawValue
+    }
+
+    package static func longestFrame(ofType type: UInt8) -> Int? {
+        switch WorkerFrameType(rawValue: type) {
+        case .hello, .inquire: WireLimits.unauthenticatedFrameBytes
+        case .chunk: 1 + WireLimits.chunkBytes
+        case .claim, .beat, .offer, .fail, .release, .bye: WireLimits.controlFrameBytes
+        case nil: nil
+        }
+    }
+
+    package static func decode(type: UInt8, payload: ByteBuffer) throws(WireError) -> WorkerMessage {
+        guard let frame = WorkerFrameType(rawValue: type) else { throw .unknownType(type) }
+        let name = "\(frame)"
+        switch frame {
+        case .hello: return .hello(try .decode(name, payload))
+        case .claim: return .claim(try .decode(name, payload))
+        case .beat: return .beat(try .decode(name, payload))
+        case .offer: return .offer(try .decode(name, payload))
+        case .chunk:
+            let bytes = Array(payload.readableBytesView)
+            try validateChunk(bytes)
+            return .chunk(bytes)
+        case .fail: return .fail(try .decode(name, payload))
+        case .release: return .release(try .decode(name, payload))
+        case .bye:
+            _ = try Claim.decode(name, payload)
+            return .bye
+        case .inquire: return .inquire(try .decode(name, payload))
+        }
+    }
+
+    package func writePayload(into buffer: inout ByteBuffer) throws(WireError) {
+        switch self {
+        case .hello(let hello): try hello.write("hello", into: &buffer)
+        case .claim(let claim): try claim.write("claim", into: &buffer)
+        case .beat(let beat): try beat.write("beat", into: &buffer)
+        case .offer(let offer): try offer.write("offer", into: &buffer)
+        case .chunk(let bytes):
+            try Self.validateChunk(bytes)
+            buffer.writeBytes(bytes)
+        case .fail(let fail): try fail.write("fail", into: &buffer)
+        case .release(let release): try release.write("release", into: &buffer)
+        case .bye: try Claim().write("bye", into: &buffer)
+        case .inquire(let inquire): try inquire.write("inquire", into: &buffer)
+        }
+    }
+
+    private static func validateChunk(_ bytes: [UInt8]) throws(WireError) {
+        guard (1...WireLimits.chunkBytes).contains(bytes.count) else {
+            throw .outOfBounds(frame: "chunk", field: "payload", bounds: "1 to \(WireLimits.chunkBytes) bytes")
+        }
+    }
+}
