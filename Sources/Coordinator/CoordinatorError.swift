@@ -1,0 +1,68 @@
+/// What keeps a coordinator from starting or going on.
+///
+/// Every description is one sentence, or two, that names the thing and what to do about it.
+package enum CoordinatorError: Error, Equatable, Sendable {
+    /// Another coordinator serves the directory; `holder` is what its lock file says.
+    case directoryInUse(directory: String, holder: String)
+    /// The directory holds the sweep `found`, not `wanted`.
+    case otherSweep(directory: String, found: String, wanted: String)
+    /// The directory holds no sweep.
+    case noSweep(directory: String)
+    /// The database is damaged, or is no database.
+    case damagedDatabase(path: String, problem: String)
+    /// The database was written by a newer version.
+    case newerDatabase(path: String)
+    /// The database was written by an older version and no coordinator has brought it up to date.
+    case olderDatabase(path: String)
+    /// The plan contradicts itself or holds a cell that can't be sent to a worker.
+    case badPlan(String)
+    /// A file of secrets can be read by others.
+    case exposedSecret(path: String)
+    /// A file of secrets holds something else.
+    case badSecret(path: String)
+    /// The address is taken.
+    case portInUse(address: String)
+    /// The address can't be listened on.
+    case cannotListen(address: String, problem: String)
+    /// A system call on a file failed.
+    case file(path: String, action: String, problem: String, isDiskFull: Bool)
+    /// A worker's connection can't go on; the text is for the log and for the worker.
+    case connection(String)
+    /// The store was closed, or its transaction failed.
+    case store(String)
+}
+
+extension CoordinatorError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .directoryInUse(let directory, let holder):
+            "\(directory) is already served by another coordinator (\(holder)); stop it first or use another directory."
+        case .otherSweep(let directory, let found, let wanted):
+            "\(directory) belongs to the sweep “\(found)”, not to “\(wanted)”; choose another --output directory."
+        case .noSweep(let directory):
+            "\(directory) holds no sweep.db; name the directory that an earlier run wrote, or start one with a sweep file."
+        case .damagedDatabase(let path, let problem):
+            "\(path) is damaged (\(problem)); move it away, restore a backup, or start again in a new directory."
+        case .newerDatabase(let path):
+            "\(path) was written by a newer version of tmdne; use that version."
+        case .olderDatabase(let path):
+            "\(path) was written by an older version of tmdne; start its coordinator once to bring it up to date."
+        case .badPlan(let problem):
+            "The sweep can't be planned: \(problem)."
+        case .exposedSecret(let path):
+            "\(path) holds a secret but others may read it; run chmod 600 on it, or remove it to get a new one."
+        case .badSecret(let path):
+            "\(path) does not hold a secret as tmdne writes it; remove it to get a new one."
+        case .portInUse(let address):
+            "\(address) is already in use; stop the program that listens there or choose another port with --listen."
+        case .cannotListen(let address, let problem):
+            "Listening on \(address) failed (\(problem)); choose an address of this host and a free port with --listen."
+        case .file(let path, let action, let problem, _):
+            "\(action) \(path) failed: \(problem)."
+        case .connection(let problem):
+            "The connection is closed: \(problem)."
+        case .store(let problem):
+            "The database refused a transaction: \(problem)."
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package import Foundation
+
+/// Where a sweep lives on disk.
+package struct SweepDirectory: Equatable, Sendable {
+    package let url: URL
+
+    package init(_ url: URL) {
+        self.url = url.standardizedFileURL
+    }
+
+    /// `sweep.db`: everything but the images.
+    package var database: URL { url.appending(path: "sweep.db") }
+    /// `sweep.yaml`: the sweep file as it was started last.
+    package var source: URL { url.appending(path: "sweep.yaml") }
+    /// `images/<2 hex>/<sha256>.png`: by content.
+    package var images: URL { url.appending(path: "images") }
+    /// `incoming/`: uploads that are not whole yet.
+    package var incoming: URL { url.appending(path: "incoming") }
+    /// `join.secret`: what lets workers in, kept so that they come back after a restart. Mode 0600.
+    package var secret: URL { url.appending(path: "join.secret") }
+    /// `coordinator.lock`: held, and its text true, while a coordinator runs.
+    package var lock: URL { url.appending(path: "coordinator.lock") }
+    /// `requests/`: what people ask of a running coordinator.
+    package var requests: URL { url.appending(path: "requests") }
+
+    /// Whether a coordinator has been started here before.
+    package var holdsSweep: Bool {
+        FileManager.default.fileExists(atPath: database.path)
+    }
+
+    /// Path of an image inside the directory, from its SHA-256 in hexadecimal.
+    package static func imagePath(sha256: String) -> String {
+        "images/\(sha256.prefix(2))/\(sha256).png"
+    }
+
+    /// - Throws: ``CoordinatorError`` when the directory can't be made.
+    func create() throws {
+        for folder in [url, images, incoming, requests] { try DurableFile.makeDirectory(folder.path) }
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+import NIOPosix
+import SharedModel
+import Synchronization
+
+/// The images of a sweep, by content, under `images/`.
+///
+/// Everything that touches the disk runs on its own few threads, so that a slow disk stalls neither heartbeats nor the
+/// cooperative pool.
+final class ImageStore: Sendable {
+    private static let threadCount = 4
+
+    private let directory: SweepDirectory
+    private let threads = NIOThreadPool(numberOfThreads: ImageStore.threadCount)
+    /// Folders whose entry in `images/` is known to be on the disk.
+    private let durableFolders = Mutex<Set<String>>([])
+    private let freeBytes: @Sendable (SweepDirectory) -> Int
+
+    /// Removes what uploads left behind when the last coordinator stopped. Blocks.
+    init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
+        self.directory = directory
+        self.freeBytes = freeBytes
+        let leftovers = try? FileManager.default.contentsOfDirectory(atPath: directory.incoming.path)
+        for name in leftovers ?? [] { unlink(directory.incoming.appending(path: name).path) }
+        threads.start()
+    }
+
+    /// Ends the threads after what they do now.
+    func close() async {
+        // Fails only when it was closed before.
+        try? await threads.shutdownGracefully()
+    }
+
+    /// Begins an upload of an image of a size in pixels.
+    func begin(_ offer: Offer, width: Int, height: Int) async throws -> IncomingImage {
+        let folder = directory.incoming
+        return try await threads.runIfActive {
+            try IncomingImage(offer, width: width, height: height, folder: folder)
+        }
+    }
+
+    /// - Throws: ``ImageRefusal`` for bytes that can't belong to the image, ``CoordinatorError`` when the disk failed.
+    func append(_ bytes: [UInt8], to image: IncomingImage) async throws {
+        try await threads.runIfActive { try image.append(bytes) }
+    }
+
+    /// Verifies a whole upload and puts it in its place; when this returns it survives a power cut.
+    ///
+    /// - Throws: ``ImageRefusal`` when it is not what was offered, ``CoordinatorError`` when the disk failed.
+    func keep(_ image: IncomingImage) async throws {
+        try await threads.runIfActive { [self] in
+            let destination = directory.url.appending(path: SweepDirectory.imagePath(sha256: image.offer.sha256))
+            let folder = destination.deletingLastPathComponent().path
+            if durableFolders.withLock({ !$0.contains(folder) }) {
+                try DurableFile.makeDirectory(folder)
+                _ = durableFolders.withLock { $0.insert(folder) }
+            }
+            try image.move(to: destination.path)
+            try DurableFile.syncDirectory(folder)
+        }
+    }
+
+    /// Room for more, in bytes, as the file system tells it.
+    func room() async -> Int {
+        let free = try? await threads.runIfActive { [self] in freeBytes(directory) }
+        return free ?? 0
+    }
+
+    /// Free bytes for this user in the file system of a directory; 0 when it has no more room for files' entries.
+    @Sendable static func freeBytes(in directory: SweepDirectory) -> Int {
+        var information = statvfs()
+        guard statvfs(directory.url.path, &information) == 0 else { return 0 }
+        let fewEntriesLeft = information.f_files > 0 && information.f_favail < 16
+        let (bytes, overflow) = UInt64(information.f_bavail).multipliedReportingOverflow(
+            by: UInt64(information.f_frsize))
+        return fewEntriesLeft ? 0 : overflow ? .max : Int(clamping: bytes)
+    }
+}

@@ -1,0 +1,255 @@
+import SharedModel
+
+/// Who holds which lease, and when silence, absence or standstill ends it.
+///
+/// The decisions of leasing, without I/O and without a clock: every method takes what happened and when, and returns
+/// what must be done. The database stays the truth about cells; the book knows what only a live coordinator can know.
+struct LeaseBook: Sendable {
+    typealias Instant = ContinuousClock.Instant
+    typealias ConnectionID = Int
+
+    /// The times after which something is done; see ``Timeouts/init()`` for what they are in earnest.
+    struct Timeouts: Sendable {
+        /// Silence after which a connected worker's leases expire.
+        var silence = Duration.seconds(30)
+        /// Absence after a closed connection in which a worker may come back for its leases.
+        var grace = Duration.seconds(10)
+        /// The same after the coordinator itself was away.
+        var restartGrace = Duration.seconds(60)
+        /// Shortest standstill that counts as stuck.
+        var standstill = Duration.seconds(60)
+        /// Standstill that counts as stuck before the worker's pace is known: it may be loading a model.
+        var firstStandstill = Duration.seconds(600)
+        /// Times a worker's usual time for an image after which it counts as stuck.
+        var paceFactor = 8.0
+        /// Time between two ticks that shows that this process was suspended.
+        var clockGap = Duration.seconds(5)
+    }
+
+    /// A lease that is over, to be written down.
+    struct Ended: Equatable, Sendable {
+        var lease: LeaseID
+        var ending: LeaseEnding
+        /// The cell that was in progress when the worker crashed.
+        var blamed: CellKey?
+        var reason: String
+    }
+
+    /// What a hello comes to.
+    struct Joined: Equatable, Sendable {
+        /// Leases that stay the worker's.
+        var kept: [LeaseID] = []
+        var ended: [Ended] = []
+        /// An older connection of the same worker, to be closed.
+        var superseded: ConnectionID?
+    }
+
+    /// What a tick comes to.
+    struct Ticked: Equatable, Sendable {
+        var ended: [Ended] = []
+        /// Connections that have been silent for too long, to be closed.
+        var silent: [ConnectionID] = []
+    }
+
+    /// The last word about what a worker is doing.
+    private struct Progress: Equatable {
+        var lease: LeaseID
+        var cell: CellKey?
+        var step: Int
+    }
+
+    private struct Worker {
+        /// `nil` while it is away.
+        var connection: ConnectionID?
+        var heardAt: Instant
+        /// When its leases expire unless it comes back; `nil` while it is connected.
+        var deadline: Instant?
+        var leases: [LeaseID: WorkSize?] = [:]
+        var progress: Progress?
+        var progressAt: Instant
+        var pace = Pace()
+    }
+
+    private let timeouts: Timeouts
+    private var workers: [String: Worker] = [:]
+    private var lastTick: Instant?
+
+    init(timeouts: Timeouts = Timeouts()) {
+        self.timeouts = timeouts
+    }
+
+    /// Whether nobody holds anything.
+    var isEmpty: Bool {
+        workers.values.allSatisfy(\.leases.isEmpty)
+    }
+
+    /// Every lease that is live.
+    var leases: Set<LeaseID> {
+        Set(workers.values.flatMap(\.leases.keys))
+    }
+
+    func leases(of identity: String) -> Set<LeaseID> {
+        Set(workers[identity].map { Array($0.leases.keys) } ?? [])
+    }
+
+    /// Takes over what an earlier coordinator granted.
+    mutating func restore(_ attempts: [LiveAttempt], now: Instant) {
+        for attempt in attempts {
+            var worker = workers[attempt.identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
+            worker.deadline = now + timeouts.restartGrace
+            worker.leases[attempt.lease] = .some(nil)
+            workers[attempt.identity] = worker
+        }
+    }
+
+    /// A worker was let in and says which leases it still has.
+    ///
+    /// What it held and does not name is over: it lost it when it crashed, or never heard of it.
+    mutating func joined(
+        _ identity: String, on connection: ConnectionID, naming named: [LeaseID], now: Instant
+    ) -> Joined {
+        var worker = workers[identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
+        var joined = Joined(superseded: worker.connection)
+        for lease in worker.leases.keys.sorted(by: { $0.hex < $1.hex }) {
+            if named.contains(lease) {
+                joined.kept.append(lease)
+            } else {
+                let ended = end(lease, of: &worker, .expired, "the worker came back without it")
+                joined.ended.append(ended)
+            }
+        }
+        worker.connection = connection
+        worker.heardAt = now
+        worker.progressAt = now
+        worker.deadline = nil
+        workers[identity] = worker
+        return joined
+    }
+
+    /// A lease was granted; its worker may be gone by now.
+    mutating func granted(_ lease: LeaseID, to identity: String, of size: WorkSize, now: Instant) {
+        var worker = workers[identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
+        if worker.connection == nil && worker.deadline == nil { worker.deadline = now + timeouts.grace }
+        if worker.leases.isEmpty { worker.progressAt = now }
+        worker.leases[lease] = size
+        workers[identity] = worker
+    }
+
+    /// Something came over a connection, at a time that may be before `now` of the last event.
+    mutating func heard(_ identity: String, on connection: ConnectionID, at instant: Instant) {
+        guard let worker = workers[identity], worker.connection == connection else { return }
+        workers[identity]?.heardAt = max(worker.heardAt, instant)
+    }
+
+    /// A worker moved on in a way that no beat tells: it is uploading.
+    mutating func progressed(_ identity: String, on connection: ConnectionID, at instant: Instant) {
+        guard let worker = workers[identity], worker.connection == connection else { return }
+        workers[identity]?.progressAt = max(worker.progressAt, instant)
+    }
+
+    /// A beat came in.
+    ///
+    /// - Returns: The lease it names when that is no longer the worker's.
+    mutating func beat(_ beat: Beat, from identity: String, now: Instant) -> [LeaseID] {
+        guard let lease = beat.lease else { return [] }
+        guard var worker = workers[identity], worker.leases[lease] != nil else { return [lease] }
+        let progress = Progress(lease: lease, cell: beat.cell, step: beat.step)
+        if progress != worker.progress {
+            worker.progress = progress
+            worker.progressAt = now
+        }
+        workers[identity] = worker
+        return []
+    }
+
+    /// An image was delivered that took `seconds` to render.
+    mutating func delivered(_ seconds: Double, of size: WorkSize, from identity: String, now: Instant) {
+        workers[identity]?.pace.add(seconds, for: size)
+        workers[identity]?.progressAt = now
+    }
+
+    /// Leases that have nothing left to deliver, or that their worker gave back.
+    mutating func finished(_ leases: [LeaseID]) {
+        for identity in workers.keys {
+            for lease in leases { workers[identity]?.leases[lease] = nil }
+        }
+    }
+
+    /// A connection ended.
+    ///
+    /// - Returns: What is over at once, because the worker said goodbye.
+    mutating func left(
+        _ identity: String, on connection: ConnectionID, saidGoodbye: Bool, now: Instant
+    ) -> [Ended] {
+        guard var worker = workers[identity], worker.connection == connection else { return [] }
+        worker.connection = nil
+        guard saidGoodbye else {
+            worker.deadline = now + timeouts.grace
+            workers[identity] = worker
+            return []
+        }
+        let ended = endAll(of: &worker, .released, "the worker said goodbye")
+        workers[identity] = nil
+        return ended
+    }
+
+    /// Time has passed. Called every second or so.
+    ///
+    /// When it has not been called for long, this process was suspended: then nobody could be heard, and every deadline
+    /// moves by as much.
+    mutating func tick(now: Instant) -> Ticked {
+        defer { lastTick = now }
+        if let lastTick, now - lastTick > timeouts.clockGap { postpone(by: now - lastTick, now: now) }
+        var ticked = Ticked()
+        for identity in workers.keys.sorted() {
+            guard var worker = workers[identity] else { continue }
+            if let connection = worker.connection {
+                if now - worker.heardAt > timeouts.silence {
+                    ticked.silent.append(connection)
+                    ticked.ended += endAll(of: &worker, .expired, "the worker fell silent")
+                    workers[identity] = nil
+                    continue
+                }
+                if !worker.leases.isEmpty, now - worker.progressAt > patience(with: worker) {
+                    ticked.ended += endAll(of: &worker, .revoked, "the worker made no progress")
+                    workers[identity] = worker
+                }
+            } else if now >= worker.deadline ?? now {
+                ticked.ended += endAll(of: &worker, .expired, "the worker did not come back")
+                workers[identity] = nil
+            }
+        }
+        return ticked
+    }
+
+    private mutating func postpone(by gap: Duration, now: Instant) {
+        for identity in workers.keys {
+            guard var worker = workers[identity] else { continue }
+            worker.heardAt = min(worker.heardAt + gap, now)
+            worker.progressAt = min(worker.progressAt + gap, now)
+            worker.deadline = worker.deadline.map { $0 + gap }
+            workers[identity] = worker
+        }
+    }
+
+    private func patience(with worker: Worker) -> Duration {
+        var patience = timeouts.standstill
+        for size in worker.leases.values {
+            guard let seconds = size.flatMap(worker.pace.percentile95) else { return timeouts.firstStandstill }
+            patience = max(patience, .seconds(seconds * timeouts.paceFactor))
+        }
+        return patience
+    }
+
+    private func endAll(of worker: inout Worker, _ ending: LeaseEnding, _ reason: String) -> [Ended] {
+        worker.leases.keys.sorted { $0.hex < $1.hex }.map { end($0, of: &worker, ending, reason) }
+    }
+
+    private func end(
+        _ lease: LeaseID, of worker: inout Worker, _ ending: LeaseEnding, _ reason: String
+    ) -> Ended {
+        worker.leases[lease] = nil
+        let inProgress = worker.progress.flatMap { $0.lease == lease ? $0.cell : nil }
+        return Ended(lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, reason: reason)
+    }
+}

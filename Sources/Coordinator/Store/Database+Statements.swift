@@ -1,0 +1,28 @@
+import GRDB
+
+/// The few forms in which the store talks to SQLite; every statement is prepared once and kept.
+extension Database {
+    /// Runs a statement for its effect.
+    ///
+    /// - Returns: The number of rows that it changed.
+    @discardableResult
+    func run(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+        return changesCount
+    }
+
+    /// The first row of a query or of a `RETURNING` clause, the statement run to its end.
+    func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
+        try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments).first
+    }
+
+    /// All rows of a query or of a `RETURNING` clause.
+    func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
+        try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    /// The only number of a query that always has one.
+    func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
+        try Int.fetchOne(cachedStatement(sql: sql), arguments: arguments) ?? 0
+    }
+}

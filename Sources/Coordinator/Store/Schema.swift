@@ -1,0 +1,208 @@
+import GRDB
+
+/// The tables of `sweep.db` and how they came about.
+///
+/// People query this file with `sqlite3`, so the names are for them too: `grid` shows every position with everything
+/// known about it. Migrations are only ever added.
+enum Schema {
+    static let migrator: DatabaseMigrator = {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1") { db in
+            for statement in version1 { try db.execute(sql: statement) }
+        }
+        return migrator
+    }()
+
+    private static let version1 = [
+        """
+        -- The one sweep of this directory and what its coordinator does.
+        CREATE TABLE sweep (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            name TEXT NOT NULL,
+            source TEXT NOT NULL,           -- the sweep file, byte for byte
+            plan TEXT NOT NULL,             -- SHA-256 of the plan: equal means nothing was edited
+            state TEXT NOT NULL CHECK (state IN ('running', 'paused', 'draining', 'disk-full')),
+            positions INTEGER NOT NULL,
+            cells INTEGER NOT NULL,         -- distinct, in the grid
+            message TEXT,                   -- a sentence for people when something needs them
+            created_at TEXT NOT NULL,
+            started_at TEXT NOT NULL        -- of the latest coordinator
+        ) STRICT
+        """,
+        """
+        -- Texts that many rows share.
+        CREATE TABLE phrase (
+            id INTEGER PRIMARY KEY,
+            text TEXT NOT NULL UNIQUE
+        ) STRICT
+        """,
+        """
+        -- Runs of cells that differ in guidance alone, granted in the order of their ids.
+        CREATE TABLE shard (
+            id INTEGER PRIMARY KEY,
+            cells INTEGER NOT NULL CHECK (cells > 0)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE worker (
+            id INTEGER PRIMARY KEY,
+            identity TEXT NOT NULL UNIQUE CHECK (length(identity) = 32),
+            name TEXT NOT NULL UNIQUE,
+            device TEXT NOT NULL,
+            program TEXT NOT NULL,
+            connected INTEGER NOT NULL CHECK (connected IN (0, 1)),
+            done INTEGER NOT NULL DEFAULT 0 CHECK (done >= 0),      -- images that it delivered
+            seconds REAL NOT NULL DEFAULT 0 CHECK (seconds >= 0),   -- that it rendered for them
+            first_seen_at TEXT NOT NULL,
+            last_seen_at TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        -- Grants. The lease is the fencing token that every result must carry; an attempt that ended stays so.
+        CREATE TABLE attempt (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            lease TEXT NOT NULL UNIQUE CHECK (length(lease) = 32),
+            shard INTEGER NOT NULL REFERENCES shard (id),
+            worker INTEGER NOT NULL REFERENCES worker (id),
+            state TEXT NOT NULL CHECK (state IN ('live', 'finished', 'released', 'expired', 'revoked')),
+            reason TEXT,
+            granted_at TEXT NOT NULL,
+            ended_at TEXT,
+            CHECK ((state = 'live') = (ended_at IS NULL))
+        ) STRICT
+        """,
+        "CREATE INDEX attempt_live ON attempt (worker) WHERE state = 'live'",
+        """
+        CREATE TRIGGER attempt_is_terminal BEFORE UPDATE OF state ON attempt WHEN OLD.state <> 'live'
+        BEGIN SELECT RAISE(ABORT, 'an attempt that ended stays as it ended'); END
+        """,
+        """
+        -- The distinct work. shard is NULL for what an edited sweep no longer shows.
+        CREATE TABLE cell (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE CHECK (length(key) = 64),
+            fingerprint INTEGER NOT NULL REFERENCES phrase (id),
+            prompt INTEGER NOT NULL REFERENCES phrase (id),
+            negative_prompt INTEGER NOT NULL REFERENCES phrase (id),
+            guidance TEXT NOT NULL,         -- an exact decimal
+            seed TEXT NOT NULL,             -- up to 2^64 - 1, which no INTEGER holds
+            steps INTEGER NOT NULL,
+            sampler TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            shard INTEGER REFERENCES shard (id),
+            rank INTEGER NOT NULL,          -- place in its shard
+            position INTEGER NOT NULL,      -- the first that shows it
+            state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'leased', 'done', 'failed')),
+            attempt INTEGER REFERENCES attempt (id),
+            attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),  -- that ended with or in this cell
+            crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),    -- of workers that were rendering it
+            reason TEXT,
+            CHECK ((state = 'leased') = (attempt IS NOT NULL)),
+            CHECK ((state = 'failed') = (reason IS NOT NULL))
+        ) STRICT
+        """,
+        "CREATE INDEX cell_pending ON cell (shard, rank) WHERE state = 'pending' AND shard IS NOT NULL",
+        "CREATE INDEX cell_leased ON cell (attempt) WHERE attempt IS NOT NULL",
+        "CREATE INDEX cell_failed ON cell (position) WHERE state = 'failed'",
+        """
+        -- What each attempt was granted: it can deliver these cells and no others, however late.
+        CREATE TABLE attempt_cell (
+            attempt INTEGER NOT NULL REFERENCES attempt (id),
+            cell INTEGER NOT NULL REFERENCES cell (id),
+            PRIMARY KEY (attempt, cell)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        -- The points of the grid, in grid order.
+        CREATE TABLE position (
+            id INTEGER PRIMARY KEY,
+            cell INTEGER NOT NULL REFERENCES cell (id),
+            model INTEGER NOT NULL REFERENCES phrase (id),
+            prompt INTEGER NOT NULL REFERENCES phrase (id),
+            negative_prompt INTEGER NOT NULL REFERENCES phrase (id),
+            style INTEGER NOT NULL REFERENCES phrase (id),
+            guidance TEXT NOT NULL,
+            seed TEXT NOT NULL,
+            steps INTEGER NOT NULL,
+            sampler TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        -- One image a cell, for good: images/<first 2 digits>/<sha256>.png.
+        CREATE TABLE image (
+            cell INTEGER PRIMARY KEY REFERENCES cell (id),
+            sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+            bytes INTEGER NOT NULL CHECK (bytes BETWEEN 1 AND 16777216),
+            attempt INTEGER NOT NULL REFERENCES attempt (id),
+            late INTEGER NOT NULL CHECK (late IN (0, 1)),   -- it came after its attempt had ended
+            stored_at TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX image_stored ON image (stored_at)",
+        """
+        CREATE TRIGGER image_is_immutable BEFORE UPDATE ON image
+        BEGIN SELECT RAISE(ABORT, 'a stored image never changes'); END
+        """,
+        """
+        -- Where the time of an image went, in seconds.
+        CREATE TABLE timing (
+            cell INTEGER PRIMARY KEY REFERENCES image (cell) ON DELETE CASCADE,
+            encode REAL NOT NULL,
+            denoise REAL NOT NULL,
+            decode REAL NOT NULL,
+            png REAL NOT NULL,
+            upload REAL NOT NULL,
+            total REAL GENERATED ALWAYS AS (encode + denoise + decode + png + upload) VIRTUAL
+        ) STRICT
+        """,
+        """
+        -- What people made of an image.
+        CREATE TABLE verdict (
+            cell INTEGER PRIMARY KEY REFERENCES cell (id),
+            verdict TEXT NOT NULL CHECK (length(verdict) BETWEEN 1 AND 64),
+            note TEXT NOT NULL DEFAULT '',
+            given_at TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        -- What happened, for people; the last 10,000.
+        CREATE TABLE event (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            worker TEXT,
+            cell TEXT,
+            text TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER event_is_bounded AFTER INSERT ON event
+        BEGIN DELETE FROM event WHERE id <= NEW.id - 10000; END
+        """,
+        """
+        CREATE VIEW grid AS
+        SELECT position.id AS position, model.text AS model, prompt.text AS prompt,
+            negative.text AS negative_prompt, style.text AS style, CAST(position.guidance AS REAL) AS guidance,
+            position.seed, position.steps, position.sampler, position.width, position.height,
+            cell.key AS cell, cell.state, cell.reason, cell.attempts,
+            'images/' || substr(image.sha256, 1, 2) || '/' || image.sha256 || '.png' AS image, image.sha256,
+            image.bytes, image.stored_at, worker.name AS worker, verdict.verdict,
+            timing.encode, timing.denoise, timing.decode, timing.png, timing.upload, timing.total,
+            position.guidance AS exact_guidance
+        FROM position
+        JOIN cell ON cell.id = position.cell
+        JOIN phrase AS model ON model.id = position.model
+        JOIN phrase AS prompt ON prompt.id = position.prompt
+        JOIN phrase AS negative ON negative.id = position.negative_prompt
+        JOIN phrase AS style ON style.id = position.style
+        LEFT JOIN image ON image.cell = cell.id
+        LEFT JOIN timing ON timing.cell = cell.id
+        LEFT JOIN attempt ON attempt.id = image.attempt
+        LEFT JOIN worker ON worker.id = attempt.worker
+        LEFT JOIN verdict ON verdict.cell = cell.id
+        """,
+    ]
+}

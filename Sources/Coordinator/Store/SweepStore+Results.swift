@@ -1,0 +1,138 @@
+import GRDB
+package import SharedModel
+
+/// What the coordinator makes of an offered image.
+package enum OfferAnswer: Equatable, Sendable {
+    /// The image is wanted: a PNG of this size in pixels.
+    case wanted(width: Int, height: Int)
+    case duplicate
+    case refused(String)
+}
+
+/// What came of a verified image that is on the disk.
+package enum DeliveryAnswer: Equatable, Sendable {
+    /// Committed; the leases that have nothing left to deliver ended with it.
+    case stored(position: Int, ended: [LeaseID])
+    case duplicate
+    case refused(String)
+}
+
+extension SweepStore {
+    /// Judges an offer before its bytes are asked for. Reads only.
+    package func judge(_ offer: Offer, from identity: String) async throws -> OfferAnswer {
+        try await committer.perform { db in
+            let row = try db.row(
+                """
+                SELECT cell.state, cell.width, cell.height FROM attempt
+                JOIN worker ON worker.id = attempt.worker
+                JOIN attempt_cell ON attempt_cell.attempt = attempt.id
+                JOIN cell ON cell.id = attempt_cell.cell
+                WHERE attempt.lease = ? AND worker.identity = ? AND cell.key = ?
+                """, [offer.lease.hex, identity, offer.cell.hex])
+            guard let row else { return .refused(Self.notGranted) }
+            return row["state"] == "done" ? .duplicate : .wanted(width: row["width"], height: row["height"])
+        }
+    }
+
+    /// Commits a verified image, if its lease was this worker's, covers the cell, and the cell is undone.
+    ///
+    /// A lease that has ended still delivers: late work on an undone cell is as good as any.
+    ///
+    /// The hash and length of `offer` have been verified; `uploadSeconds` is the time since it was made.
+    package func commit(_ offer: Offer, from identity: String, uploadSeconds: Double) async throws -> DeliveryAnswer {
+        let timestamp = timestamp
+        return try await committer.perform { db in
+            let inserted = try db.row(
+                """
+                INSERT INTO image (cell, sha256, bytes, attempt, late, stored_at)
+                SELECT cell.id, :sha256, :bytes, attempt.id, attempt.state <> 'live', :now FROM attempt
+                JOIN worker ON worker.id = attempt.worker
+                JOIN attempt_cell ON attempt_cell.attempt = attempt.id
+                JOIN cell ON cell.id = attempt_cell.cell
+                WHERE attempt.lease = :lease AND worker.identity = :identity AND cell.key = :key
+                    AND cell.state <> 'done'
+                ON CONFLICT DO NOTHING RETURNING cell, attempt
+                """,
+                [
+                    "sha256": offer.sha256, "bytes": offer.bytes, "now": timestamp, "lease": offer.lease.hex,
+                    "identity": identity, "key": offer.cell.hex,
+                ])
+            guard let inserted else {
+                let isDone = try db.count(
+                    "SELECT count(*) FROM cell WHERE key = ? AND state = 'done'", [offer.cell.hex])
+                return isDone > 0 ? .duplicate : .refused(Self.notGranted)
+            }
+            let cell: Int64 = inserted["cell"]
+            let holder: Int64? = try db.row("SELECT attempt FROM cell WHERE id = ?", [cell])?["attempt"]
+            let done = try db.row(
+                """
+                UPDATE cell SET state = 'done', attempt = NULL, reason = NULL, attempts = attempts + 1 WHERE id = ?
+                RETURNING position
+                """, [cell])
+            let timings = offer.timings
+            try db.run(
+                "INSERT INTO timing (cell, encode, denoise, decode, png, upload) VALUES (?, ?, ?, ?, ?, ?)",
+                [cell, timings.encode, timings.denoise, timings.decode, timings.png, uploadSeconds])
+            try db.run(
+                "UPDATE worker SET done = done + 1, seconds = seconds + ? WHERE identity = ?",
+                [timings.encode + timings.denoise + timings.decode + timings.png, identity])
+            return .stored(
+                position: done?["position"] ?? 0, ended: try Self.finish(holder.map { [$0] } ?? [], at: timestamp, db))
+        }
+    }
+
+    /// Parks a cell that its worker could not render.
+    ///
+    /// - Returns: The cell's first position, or `nil` when the lease is not live or does not hold the cell any more; and
+    ///   the leases that ended with it.
+    package func fail(_ fail: Fail, from identity: String) async throws -> (position: Int?, ended: [LeaseID]) {
+        let timestamp = timestamp
+        return try await committer.perform { db in
+            let holder = try db.row(
+                """
+                SELECT attempt.id, worker.name FROM attempt JOIN worker ON worker.id = attempt.worker
+                WHERE attempt.lease = ? AND attempt.state = 'live' AND worker.identity = ?
+                """, [fail.lease.hex, identity])
+            guard let holder else { return (nil, []) }
+            let attempt: Int64 = holder["id"]
+            let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason
+            let parked = try db.row(
+                """
+                UPDATE cell SET state = 'failed', attempt = NULL, attempts = attempts + 1, reason = ?
+                WHERE key = ? AND attempt = ? RETURNING position
+                """, [reason, fail.cell.hex, attempt])
+            guard let parked else { return (nil, []) }
+            try Self.note(
+                db, at: timestamp, "failed", worker: holder["name"], cell: fail.cell.hex, "A cell failed: \(reason)")
+            return (parked["position"], try Self.finish([attempt], at: timestamp, db))
+        }
+    }
+
+    /// Makes every failed cell pending again, its crashes forgiven.
+    ///
+    /// - Returns: How many there were.
+    package func retryFailed() async throws -> Int {
+        let timestamp = timestamp
+        return try await committer.perform { db in
+            let count = try db.run(
+                "UPDATE cell SET state = 'pending', crashes = 0, reason = NULL WHERE state = 'failed'")
+            if count > 0 { try Self.note(db, at: timestamp, "retry", "\(count) failed cells are tried again") }
+            return count
+        }
+    }
+
+    private static let notGranted = "The cell was not granted under this lease to this worker."
+
+    /// Ends those of `attempts` that hold no cell any more.
+    private static func finish(_ attempts: [Int64], at timestamp: String, _ db: Database) throws -> [LeaseID] {
+        try attempts.compactMap { attempt in
+            let row = try db.row(
+                """
+                UPDATE attempt SET state = 'finished', ended_at = ?
+                WHERE id = ? AND state = 'live' AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.attempt = ?)
+                RETURNING lease
+                """, [timestamp, attempt, attempt])
+            return row.flatMap { LeaseID(hex: $0["lease"]) }
+        }
+    }
+}

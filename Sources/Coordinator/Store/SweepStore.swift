@@ -1,0 +1,82 @@
+package import Foundation
+import GRDB
+
+/// Everything that a coordinator remembers: `sweep.db`, with one connection that writes.
+///
+/// Each method is one transaction that keeps one invariant; its answer comes when the transaction is on the disk.
+/// The connection does not lock the file against readers, so that `sqlite3` and `tmdne status` can look at a live sweep;
+/// a second writer is kept out by ``DirectoryLock``.
+package final class SweepStore: Sendable {
+    let committer: GroupCommitter
+    private let database: DatabaseQueue
+    private let wallClock: @Sendable () -> Date
+
+    /// Opens or creates the database and brings its schema up to date. Blocks; keep it off the cooperative pool.
+    ///
+    /// - Throws: ``CoordinatorError`` for a file that is damaged, no database, or of a newer version.
+    package init(path: String, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
+        self.wallClock = wallClock
+        do {
+            database = try DatabaseQueue(path: path, configuration: Self.configuration)
+            committer = GroupCommitter(database: database)
+            try database.write { db in
+                if try Schema.migrator.hasBeenSuperseded(db) { throw CoordinatorError.newerDatabase(path: path) }
+                let problem = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
+                guard problem == "ok" else {
+                    throw CoordinatorError.damagedDatabase(path: path, problem: problem ?? "no answer")
+                }
+            }
+            try Schema.migrator.migrate(database)
+        } catch let error as DatabaseError {
+            throw Self.explain(error, path: path)
+        }
+    }
+
+    /// Ends the connection after what is queued, so that no `-wal` file stays behind.
+    package func close() async {
+        // Closing fails only while a statement runs, and then the next start recovers the -wal file.
+        try? await committer.perform { _ in }
+        try? database.close()
+    }
+
+    /// Wall time as it goes into rows.
+    var timestamp: String {
+        Timestamp.text(wallClock())
+    }
+
+    var now: Date {
+        wallClock()
+    }
+
+    static func explain(_ error: DatabaseError, path: String) -> CoordinatorError {
+        switch error.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            .damagedDatabase(path: path, problem: error.message ?? "it is no database")
+        case .SQLITE_FULL:
+            .file(path: path, action: "Writing", problem: "no space left", isDiskFull: true)
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_IOERR:
+            .file(path: path, action: "Opening", problem: error.message ?? "unknown", isDiskFull: false)
+        default:
+            .store(error.message ?? "SQLite error \(error.resultCode.rawValue)")
+        }
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "sweep.db"
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            // FULL, because an acknowledged image must survive a power cut: NORMAL syncs the log at checkpoints alone.
+            try db.execute(
+                sql: """
+                    PRAGMA journal_mode = WAL;
+                    PRAGMA synchronous = FULL;
+                    PRAGMA temp_store = MEMORY;
+                    PRAGMA trusted_schema = OFF;
+                    PRAGMA cell_size_check = ON;
+                    PRAGMA cache_size = -65536;
+                    """)
+        }
+        return configuration
+    }
+}
