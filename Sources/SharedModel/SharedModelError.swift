@@ -47,14 +47,7 @@ extension SharedModelError: CustomStringConvertible {
     }
 }
 
-/// A person's text as an error may show it: on one line, without control characters, cut where it is long.
+/// A person's text as an error may show it: on one line, printable, cut where it is long.
 func quoted(_ text: String) -> String {
-    let limit = 60
-    var shown = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars.prefix(limit) {
-        let isPlain = scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
-        shown.append(isPlain ? scalar : "\u{FFFD}")
-    }
-    let isCut = text.unicodeScalars.dropFirst(limit).first != nil
-    return "'\(String(shown))\(isCut ? "…" : "")'"
+    "'\(WireText.line(text, longest: 60))'"
 }

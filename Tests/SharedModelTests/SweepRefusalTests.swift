@@ -55,6 +55,8 @@ struct SweepRefusalTests {
             Refusal(yaml: head + "name: [a, b]", line: 4, problem: .notOneValue(key: "name")),
             Refusal(yaml: head + "shard-size: [1, 2]", line: 4, problem: .notOneValue(key: "shard-size")),
             Refusal(yaml: head + "name: ' '", line: 4, problem: .blankText(key: "name")),
+            Refusal(yaml: head + #"name: "a\nb""#, line: 4, problem: .notALine(key: "name")),
+            Refusal(yaml: head + "name: a\u{202E}b", line: 4, problem: .notALine(key: "name")),
             Refusal(yaml: head + "negative-prompt:", line: 4, problem: .blankText(key: "negative-prompt")),
             Refusal(
                 yaml: "model: m\nsize: 64x64\nprompts:\n  - p\n  -\n", line: 5, problem: .blankText(key: "prompts")),
@@ -148,7 +150,7 @@ struct SweepRefusalTests {
                 yaml: head + "guidance: {from: 5, to: 6, by: 1}", line: 4, problem: .rangeKeys(key: "guidance")),
             Refusal(
                 yaml: head + "shard-size: 0", line: 4,
-                problem: .outOfBounds(key: "shard-size", "0", lower: "1", upper: "1000")),
+                problem: .outOfBounds(key: "shard-size", "0", lower: "1", upper: "256")),
         ])
     func number(refusal: Refusal) { expect(refusal) }
 
@@ -266,7 +268,7 @@ struct SweepRefusalTests {
     @Test("an error shows a person's text on one line, without control characters and cut")
     func quotedText() {
         let text = "a\u{1B}[31m\n" + String(repeating: "b", count: 100)
-        #expect(quoted(text) == "'a\u{FFFD}[31m\u{FFFD}" + String(repeating: "b", count: 53) + "…'")
+        #expect(quoted(text) == "'a [31m " + String(repeating: "b", count: 50) + "…'")
         let error = error(of: head + #"sampler: "\e[2Jdim""#)
         #expect(error?.description.contains("\u{1B}") == false)
     }

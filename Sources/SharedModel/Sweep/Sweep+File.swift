@@ -70,8 +70,11 @@ private struct SweepReader {
     func name() throws(SharedModelError) -> String? {
         guard let value = try single(.name) else { return nil }
         try check(value, key: .name, limit: Sweep.maximumNameBytes)
-        guard !value.text.contains("\n"), !value.text.allSatisfy(\.isWhitespace) else {
+        guard !value.text.allSatisfy(\.isWhitespace) else {
             throw document.error(.blankText(key: Sweep.Key.name.rawValue), at: value.line)
+        }
+        guard WireText.isPrintable(value.text, longest: Sweep.maximumNameBytes) else {
+            throw document.error(.notALine(key: Sweep.Key.name.rawValue), at: value.line)
         }
         return value.text
     }

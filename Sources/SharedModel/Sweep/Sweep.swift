@@ -54,7 +54,7 @@ extension Sweep {
 
     package static let stepsBounds = 1...1000
     package static let guidanceBounds = 0...1000
-    package static let shardSizeBounds = 1...1000
+    package static let shardSizeBounds = 1...WireLimits.grantedCells
 
     /// Longest sweep or style file.
     package static let maximumFileBytes = 16 << 20

@@ -96,15 +96,16 @@ struct SweepPlanner {
     /// The sweep's shard size, or less where long texts would make a grant outgrow a frame of the wire.
     private var shardSize: Int {
         // JSON writes a byte as two at most (control characters other than \n and \t are refused earlier). A grant
-        // repeats the texts for every cell; 1 KiB stands for the keys, numbers and hexadecimal digits around them.
+        // repeats the texts for every cell; 1 KiB stands for the keys, numbers and hexadecimal digits around them, and
+        // 32 KiB for the grant's own fields.
         let longest = texts.reduce(0) { longest, text in
             let lengths = [
                 text.prompt, text.negativePrompt, text.style, text.composedPrompt, text.composedNegativePrompt,
             ].map(\.utf8.count)
             return max(longest, 2 * lengths.reduce(0, +) + 1024)
         }
-        let room = WireLimits.controlFrameBytes - 2 * Sweep.maximumPathBytes - 1024
-        return max(1, min(sweep.shardSize, room / max(longest, 1)))
+        let room = WireLimits.controlFrameBytes - 32 * 1024
+        return max(1, min(sweep.shardSize, WireLimits.grantedCells, room / max(longest, 1)))
     }
 }
 

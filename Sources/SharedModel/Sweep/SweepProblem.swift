@@ -16,6 +16,7 @@ package enum SweepProblem: Error, Equatable, Sendable {
     case notOneValue(key: String)
     // Texts.
     case blankText(key: String)
+    case notALine(key: String)
     case controlCharacterInText(key: String, UInt32)
     case textTooLong(key: String, bytes: Int, limit: Int)
     // Numbers and ranges.
@@ -66,6 +67,8 @@ extension SweepProblem: CustomStringConvertible {
             "'\(key)' cannot be an axis; give it one value"
         case .blankText(let key):
             "'\(key)' has a value that is blank; write \"\" where an empty text is meant"
+        case .notALine(let key):
+            "'\(key)' must be one line of visible characters; take line breaks and invisible characters out"
         case .controlCharacterInText(let key, let code):
             "'\(key)' contains the control character \(hex(code)); delete it"
         case .textTooLong(let key, let bytes, let limit):
