@@ -1,9 +1,9 @@
-import PNG
 import SharedModel
 
-/// Renders one shard on the engine's thread: decides what is tried, stopped, reported; the host carries it out.
+/// Renders one shard on the engine's thread: decides what is tried, stopped and reported; the host carries it out.
 struct ShardRunner {
     let lease: LeaseID
+    let model: String
     let control: RenderControl
     /// Hands an image to the spool's thread; blocks while the one before is being written.
     let deliver: (GrantedCell, RenderedCell) throws -> Void
@@ -15,23 +15,23 @@ struct ShardRunner {
     ///
     /// When the engine gives up in the middle, each cell that is still missing is tried once more by itself, so that
     /// one bad cell takes no other with it; only what fails alone counts as failed.
-    func run(_ cells: [GrantedCell], model: String, on engine: any Engine) {
-        guard control.permission(for: lease) == .all, !cells.isEmpty else { return }
-        for fingerprint in Set(cells.map(\.cell.fingerprint)).sorted() {
-            do {
-                try engine.prepare(model: model, fingerprint: fingerprint)
-            } catch {
-                return report(.unusable(lease, .unusableModel(name: WireText.line(model, longest: 256), reason: "\(error)")))
-            }
+    func run(_ cells: [GrantedCell], on engine: any Engine) {
+        guard let fingerprint = cells.first?.cell.fingerprint, control.permission(for: lease) == .all else { return }
+        guard cells.allSatisfy({ $0.cell.fingerprint == fingerprint }) else {
+            return fail(cells, "The shard mixes several models; plan the sweep again with this version of tmdne.")
         }
-        var missing = cells
-        guard let reason = attempt(&missing, isLastAttempt: true, on: engine) else { return }
+        do {
+            try engine.prepare(model: model, fingerprint: fingerprint)
+        } catch {
+            let name = WireText.line(model, longest: 256)
+            return report(.unusable(lease, .unusableModel(name: name, reason: "\(error)")))
+        }
+        let (missing, reason) = attempt(cells, isLast: true, on: engine)
+        guard let reason else { return }
         guard cells.count > 1 else { return fail(missing, reason) }
         for (index, granted) in missing.enumerated() {
-            var single = [granted]
-            if let reason = attempt(&single, isLastAttempt: index == missing.count - 1, on: engine) {
-                fail(single, reason)
-            }
+            let (missing, reason) = attempt([granted], isLast: index == missing.count - 1, on: engine)
+            if let reason { fail(missing, reason) }
         }
     }
 
@@ -39,50 +39,52 @@ struct ShardRunner {
         for granted in cells { report(.failed(lease, granted.key, reason: reason)) }
     }
 
-    /// Renders `missing` and takes out what was emitted.
+    /// Renders `cells` until the engine is through, gives up, or is stopped.
     ///
-    /// - Returns: Why the engine gave up, or `nil` if it did not: all is rendered, or the rendering was stopped.
-    private func attempt(_ missing: inout [GrantedCell], isLastAttempt: Bool, on engine: any Engine) -> String? {
-        guard control.permission(for: lease) == .all else { return nil }
-        var rendered: Set<CellKey> = []
-        var stopAfter: Int?
+    /// - Parameters:
+    ///   - cells: What to render.
+    ///   - isLast: Whether the shard is done when these cells are.
+    ///   - engine: What renders.
+    /// - Returns: What was not rendered, and why the engine gave up; `nil` if it did not.
+    private func attempt(
+        _ cells: [GrantedCell], isLast: Bool, on engine: any Engine
+    ) -> (missing: [GrantedCell], reason: String?) {
+        guard control.permission(for: lease) == .all else { return (cells, nil) }
+        var missing = cells
+        var lastGroup: Int?
         var isStopped = false
-        var hasAnnouncedEnd = false
-        let cells = missing
-        defer { missing.removeAll { rendered.contains($0.key) } }
+        var isOnLastGroup = false
         do {
             try engine.render(cells) { progress in
                 control.note(lease: lease, progress: progress)
                 observe(progress)
-                if isLastAttempt, progress.isLastGroup, !hasAnnouncedEnd {
-                    hasAnnouncedEnd = true
+                if isLast, progress.isLastGroup, !isOnLastGroup {
+                    isOnLastGroup = true
                     report(.onLastGroup(lease))
                 }
                 switch control.permission(for: lease) {
                 case .all: break
                 case .currentGroup:
-                    stopAfter = stopAfter ?? progress.group
-                    isStopped = progress.group != stopAfter
+                    lastGroup = lastGroup ?? progress.group
+                    isStopped = progress.group != lastGroup
                 case .none: isStopped = true
                 }
                 return !isStopped
             } emit: { image in
-                guard let granted = cells.first(where: { $0.key == image.cell }), !rendered.contains(image.cell) else {
-                    return
-                }
+                guard let index = missing.firstIndex(where: { $0.key == image.cell }) else { return }
                 do {
-                    try deliver(granted, image)
+                    try deliver(missing[index], image)
                 } catch {
                     isStopped = true
                     throw error
                 }
-                rendered.insert(image.cell)
+                missing.remove(at: index)
             }
         } catch {
-            return isStopped ? nil : "\(error)"
+            return (missing, isStopped ? nil : "\(error)")
         }
         // An engine that returns without an image and without an error would leave its cells undone for ever.
-        guard !isStopped, rendered.count < cells.count else { return nil }
-        return "The engine ended without an image; look into the worker's log."
+        guard !isStopped, !missing.isEmpty else { return (missing, nil) }
+        return (missing, "The engine ended without an image of the cell; try it on another host.")
     }
 }

@@ -59,7 +59,7 @@ struct LeaseBook {
 
     /// Begins the oldest queued lease, if nothing is rendered.
     ///
-    /// - Parameter spooled: Cells whose image is in the spool already, from an earlier lease.
+    /// - Parameter spooled: Whether a cell's image is in the spool already, from an earlier lease.
     /// - Returns: The grant to render and the cells of it to leave out.
     mutating func beginNext(spooled: (CellKey) -> Bool) -> (grant: Grant, skipped: Set<CellKey>)? {
         guard !isRendering, let lease = leases.first(where: { held[$0]?.phase == .queued }),
@@ -86,7 +86,9 @@ struct LeaseBook {
 
     /// The coordinator has been told of a cell.
     ///
-    /// - Parameter isDone: Whether nothing is left to be done about the cell.
+    /// - Parameters:
+    ///   - cell: Which.
+    ///   - isDone: Whether nothing is left to be done about it.
     mutating func told(_ cell: CellKey, isDone: Bool) {
         for lease in leases {
             held[lease]?.undelivered.remove(cell)

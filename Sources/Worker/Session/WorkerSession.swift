@@ -212,9 +212,13 @@ struct WorkerSession: Sendable {
         var actions: [SessionAction] = wasSending ? [.stopUpload] : []
         actions.append(.tell(.delivered(ack.cell, ack.outcome, reason: ack.reason)))
         switch ack.outcome {
-        case .stored, .duplicate, .refused:
-            leases.told(ack.cell, isDone: ack.outcome != .refused)
+        case .stored, .duplicate:
+            leases.told(ack.cell, isDone: true)
             actions.append(.delete(entry))
+        case .refused:
+            // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
+            let reason = "The coordinator refused the image: \(ack.reason)"
+            actions += [.delete(entry)] + fail(ack.cell, under: entry.lease, reason)
         case .later:
             deliveries.add(entry)
             deliveries.isPaused = true
@@ -283,7 +287,10 @@ struct WorkerSession: Sendable {
 
     // MARK: What time and people say
 
-    /// - Parameter beat: What the engine does now.
+    /// - Parameters:
+    ///   - timer: Which one.
+    ///   - beat: What the engine does now.
+    /// - Returns: What to do.
     mutating func timerFired(_ timer: SessionTimer, beat: Beat) -> [SessionAction] {
         switch (timer, connection) {
         case (_, .over): return []

@@ -17,7 +17,9 @@ final class Spool {
     private let directory: String
     private let logger: Logger
 
-    /// - Parameter directory: An existing directory that no other process uses; see ``SpoolDirectory``.
+    /// - Parameters:
+    ///   - directory: An existing directory that no other process uses; see ``SpoolDirectory``.
+    ///   - logger: Gets a line for each image that had to be dropped.
     init(directory: String, logger: Logger) {
         self.directory = directory
         self.logger = logger
@@ -50,9 +52,8 @@ final class Spool {
         return entries
     }
 
-    /// Makes an image durable.
+    /// Makes an image durable: it survives a power cut from here on.
     ///
-    /// - Returns: Once it would survive a power cut.
     /// - Throws: ``WorkerError/spool(path:step:problem:)``; nothing is left behind then.
     func add(_ entry: SpoolEntry, png: [UInt8]) throws(WorkerError) {
         let path = path(of: entry.cell)

@@ -36,6 +36,7 @@ final class SpoolDirectory {
     /// - Parameters:
     ///   - cache: The directory of all spools; made if it is missing.
     ///   - secret: What tells coordinators apart.
+    /// - Returns: The directory, locked until it is released.
     /// - Throws: ``WorkerError/spool(path:step:problem:)``.
     static func acquire(cache: String, secret: JoinSecret) throws(WorkerError) -> SpoolDirectory {
         let name = Hexadecimal.encode(SHA256.hash(data: Data("tmdne spool \(secret.base64URL)".utf8)).prefix(8))
