@@ -61,6 +61,12 @@ final class ImageStore: Sendable {
         }
     }
 
+    /// Throws an upload away.
+    func discard(_ image: IncomingImage) async {
+        // Refused only when the threads have ended; then the file is removed at the next start.
+        try? await threads.runIfActive { image.discard() }
+    }
+
     /// Room for more, in bytes, as the file system tells it.
     func room() async -> Int {
         let free = try? await threads.runIfActive { [self] in freeBytes(directory) }

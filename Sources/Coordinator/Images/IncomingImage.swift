@@ -12,7 +12,7 @@ final class IncomingImage: Sendable {
         var hash = SHA256()
         var gate: PNGGate
         var received = 0
-        var isKept = false
+        var isMoved = false
     }
 
     let offer: Offer
@@ -30,7 +30,15 @@ final class IncomingImage: Sendable {
 
     deinit {
         Glibc.close(descriptor)
-        if !state.withLock({ $0.isKept }) { unlink(path) }
+        discard()
+    }
+
+    /// Removes the file, unless it has been moved to its place.
+    func discard() {
+        state.withLock { state in
+            if !state.isMoved { unlink(path) }
+            state.isMoved = true
+        }
     }
 
     /// Takes the next bytes.
@@ -60,7 +68,7 @@ final class IncomingImage: Sendable {
             }
             guard fsync(descriptor) == 0 else { throw DurableFile.error(path, "Syncing") }
             guard rename(path, destination) == 0 else { throw DurableFile.error(destination, "Renaming to") }
-            state.isKept = true
+            state.isMoved = true
         }
     }
 }

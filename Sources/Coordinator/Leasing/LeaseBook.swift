@@ -8,8 +8,8 @@ struct LeaseBook: Sendable {
     typealias Instant = ContinuousClock.Instant
     typealias ConnectionID = Int
 
-    /// The times after which something is done; see ``Timeouts/init()`` for what they are in earnest.
-    struct Timeouts: Sendable {
+    /// The times after which something is done; the defaults are those of a real sweep.
+    struct Timeouts: Equatable, Sendable {
         /// Silence after which a connected worker's leases expire.
         var silence = Duration.seconds(30)
         /// Absence after a closed connection in which a worker may come back for its leases.
@@ -126,13 +126,20 @@ struct LeaseBook: Sendable {
         return joined
     }
 
-    /// A lease was granted; its worker may be gone by now.
-    mutating func granted(_ lease: LeaseID, to identity: String, of size: WorkSize, now: Instant) {
-        var worker = workers[identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
-        if worker.connection == nil && worker.deadline == nil { worker.deadline = now + timeouts.grace }
+    /// A lease was granted to the worker behind a connection.
+    ///
+    /// - Returns: The lease, over already, when the worker has left or come back on another connection meanwhile: it will
+    ///   never hear of the grant.
+    mutating func granted(
+        _ lease: LeaseID, to identity: String, on connection: ConnectionID, of size: WorkSize, now: Instant
+    ) -> Ended? {
+        guard var worker = workers[identity], worker.connection == connection else {
+            return Ended(lease: lease, ending: .released, blamed: nil, reason: "the worker left before the grant")
+        }
         if worker.leases.isEmpty { worker.progressAt = now }
         worker.leases[lease] = size
         workers[identity] = worker
+        return nil
     }
 
     /// Something came over a connection, at a time that may be before `now` of the last event.

@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-package import SharedModel
+import SharedModel
 
 /// Works out how a sweep stands from its tables alone.
 enum StatusQuery {
@@ -72,13 +72,13 @@ enum StatusQuery {
 
 extension SweepStore {
     /// How the sweep stands, as the coordinator that holds this store sees it.
-    package func status() async throws -> SweepStatus {
+    func status() async throws -> SweepStatus {
         let now = now
         return try await committer.perform { db in try StatusQuery.status(db, now: now, isServed: true) }
     }
 
     /// Publishes what the coordinator does, for those who read the database.
-    package func publish(_ state: SweepStatus.State, message: String?) async throws {
+    func publish(_ state: SweepStatus.State, message: String?) async throws {
         let timestamp = timestamp
         try await committer.perform { db in
             let changed = try db.run(

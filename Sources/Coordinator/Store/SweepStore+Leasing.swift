@@ -1,15 +1,15 @@
 import Foundation
 import GRDB
-package import SharedModel
+import SharedModel
 
 /// An attempt that had not ended when the coordinator started.
-package struct LiveAttempt: Equatable, Sendable {
-    package var lease: LeaseID
-    package var identity: String
+struct LiveAttempt: Equatable, Sendable {
+    var lease: LeaseID
+    var identity: String
 }
 
 /// How a lease ended without delivering everything.
-package enum LeaseEnding: String, Sendable {
+enum LeaseEnding: String, Sendable {
     /// The worker gave it back.
     case released
     /// The worker fell silent or came back without it.
@@ -27,7 +27,7 @@ extension SweepStore {
     /// A cell that a worker crashed in is granted last in its shard and alone, so that it takes nothing down with it.
     ///
     /// - Returns: `nil` when no cell is pending.
-    package func claim(lease: LeaseID, identity: String) async throws -> Grant? {
+    func claim(lease: LeaseID, identity: String) async throws -> Grant? {
         let timestamp = timestamp
         return try await committer.perform { db in
             guard let first = try db.row(Self.nextShard) else { return nil }
@@ -53,7 +53,7 @@ extension SweepStore {
     /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked.
     ///
     /// - Returns: The cell that was parked, if any.
-    package func end(
+    func end(
         _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, reason: String
     ) async throws -> CellKey? {
         let timestamp = timestamp
@@ -79,7 +79,7 @@ extension SweepStore {
     }
 
     /// What was leased when the last coordinator stopped; its workers may come back for it.
-    package func recover() async throws -> [LiveAttempt] {
+    func recover() async throws -> [LiveAttempt] {
         let timestamp = timestamp
         return try await committer.perform { db in
             try db.run("UPDATE sweep SET state = 'running', message = NULL, started_at = ?", [timestamp])
@@ -96,7 +96,7 @@ extension SweepStore {
     }
 
     /// Whether any cell of the grid is neither done nor failed.
-    package func isUnfinished() async throws -> Bool {
+    func isUnfinished() async throws -> Bool {
         try await committer.perform { db in try Self.isUnfinished(db) }
     }
 

@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-package import SharedModel
+import SharedModel
 
 /// What opening a directory with a plan came to.
 package enum Adoption: Equatable, Sendable {
@@ -18,7 +18,7 @@ extension SweepStore {
     /// What an edited sweep no longer shows keeps its rows and images, so that undoing the edit finds them again.
     ///
     /// - Throws: ``CoordinatorError/otherSweep(directory:found:wanted:)`` and ``CoordinatorError/badPlan(_:)``.
-    package func adopt(_ plan: SweepPlan, directory: String) async throws -> Adoption {
+    func adopt(_ plan: SweepPlan, directory: String) async throws -> Adoption {
         let check = try PlanCheck(plan)
         let digest = PlanDigest.digest(of: plan)
         let timestamp = timestamp
@@ -50,7 +50,7 @@ extension SweepStore {
     }
 
     /// The sweep's name and file as adopted last, or `nil` before the first plan.
-    package func adopted() async throws -> (name: String, source: String)? {
+    func adopted() async throws -> (name: String, source: String)? {
         try await committer.perform { db in
             try db.row("SELECT name, source FROM sweep").map { ($0["name"], $0["source"]) }
         }

@@ -1,16 +1,16 @@
 import GRDB
-package import SharedModel
+import SharedModel
 
 /// What the coordinator makes of an offered image.
-package enum OfferAnswer: Equatable, Sendable {
-    /// The image is wanted: a PNG of this size in pixels.
-    case wanted(width: Int, height: Int)
+enum OfferAnswer: Equatable, Sendable {
+    /// The image is wanted: a PNG of this size.
+    case wanted(WorkSize)
     case duplicate
     case refused(String)
 }
 
 /// What came of a verified image that is on the disk.
-package enum DeliveryAnswer: Equatable, Sendable {
+enum DeliveryAnswer: Equatable, Sendable {
     /// Committed; the leases that have nothing left to deliver ended with it.
     case stored(position: Int, ended: [LeaseID])
     case duplicate
@@ -19,18 +19,19 @@ package enum DeliveryAnswer: Equatable, Sendable {
 
 extension SweepStore {
     /// Judges an offer before its bytes are asked for. Reads only.
-    package func judge(_ offer: Offer, from identity: String) async throws -> OfferAnswer {
+    func judge(_ offer: Offer, from identity: String) async throws -> OfferAnswer {
         try await committer.perform { db in
             let row = try db.row(
                 """
-                SELECT cell.state, cell.width, cell.height FROM attempt
+                SELECT cell.state, cell.width, cell.height, cell.steps FROM attempt
                 JOIN worker ON worker.id = attempt.worker
                 JOIN attempt_cell ON attempt_cell.attempt = attempt.id
                 JOIN cell ON cell.id = attempt_cell.cell
                 WHERE attempt.lease = ? AND worker.identity = ? AND cell.key = ?
                 """, [offer.lease.hex, identity, offer.cell.hex])
             guard let row else { return .refused(Self.notGranted) }
-            return row["state"] == "done" ? .duplicate : .wanted(width: row["width"], height: row["height"])
+            guard row["state"] != "done" else { return .duplicate }
+            return .wanted(WorkSize(width: row["width"], height: row["height"], steps: row["steps"]))
         }
     }
 
@@ -39,7 +40,7 @@ extension SweepStore {
     /// A lease that has ended still delivers: late work on an undone cell is as good as any.
     ///
     /// The hash and length of `offer` have been verified; `uploadSeconds` is the time since it was made.
-    package func commit(_ offer: Offer, from identity: String, uploadSeconds: Double) async throws -> DeliveryAnswer {
+    func commit(_ offer: Offer, from identity: String, uploadSeconds: Double) async throws -> DeliveryAnswer {
         let timestamp = timestamp
         return try await committer.perform { db in
             let inserted = try db.row(
@@ -85,7 +86,7 @@ extension SweepStore {
     ///
     /// - Returns: The cell's first position, or `nil` when the lease is not live or does not hold the cell any more; and
     ///   the leases that ended with it.
-    package func fail(_ fail: Fail, from identity: String) async throws -> (position: Int?, ended: [LeaseID]) {
+    func fail(_ fail: Fail, from identity: String) async throws -> (position: Int?, ended: [LeaseID]) {
         let timestamp = timestamp
         return try await committer.perform { db in
             let holder = try db.row(
@@ -111,7 +112,7 @@ extension SweepStore {
     /// Makes every failed cell pending again, its crashes forgiven.
     ///
     /// - Returns: How many there were.
-    package func retryFailed() async throws -> Int {
+    func retryFailed() async throws -> Int {
         let timestamp = timestamp
         return try await committer.perform { db in
             let count = try db.run(

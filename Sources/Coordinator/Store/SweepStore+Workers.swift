@@ -1,11 +1,11 @@
 import GRDB
-package import SharedModel
+import SharedModel
 
 extension SweepStore {
     /// Remembers a worker that was let in, under a name that no other worker has.
     ///
     /// - Returns: The name to show: the worker's own, or that with a number.
-    package func register(_ hello: Hello) async throws -> String {
+    func register(_ hello: Hello) async throws -> String {
         let timestamp = timestamp
         return try await committer.perform { db in
             let name = try Self.freeName(like: hello.name, identity: hello.identity, db)
@@ -26,7 +26,7 @@ extension SweepStore {
     }
 
     /// Remembers that a worker's connection ended.
-    package func disconnected(identity: String, why: String) async throws {
+    func disconnected(identity: String, why: String) async throws {
         let timestamp = timestamp
         try await committer.perform { db in
             let row = try db.row(

@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 import GRDB
 
 /// Everything that a coordinator remembers: `sweep.db`, with one connection that writes.
@@ -6,7 +6,7 @@ import GRDB
 /// Each method is one transaction that keeps one invariant; its answer comes when the transaction is on the disk.
 /// The connection does not lock the file against readers, so that `sqlite3` and `tmdne status` can look at a live sweep;
 /// a second writer is kept out by ``DirectoryLock``.
-package final class SweepStore: Sendable {
+final class SweepStore: Sendable {
     let committer: GroupCommitter
     private let database: DatabaseQueue
     private let wallClock: @Sendable () -> Date
@@ -14,7 +14,7 @@ package final class SweepStore: Sendable {
     /// Opens or creates the database and brings its schema up to date. Blocks; keep it off the cooperative pool.
     ///
     /// - Throws: ``CoordinatorError`` for a file that is damaged, no database, or of a newer version.
-    package init(path: String, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
+    init(path: String, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
         self.wallClock = wallClock
         do {
             database = try DatabaseQueue(path: path, configuration: Self.configuration)
@@ -33,7 +33,7 @@ package final class SweepStore: Sendable {
     }
 
     /// Ends the connection after what is queued, so that no `-wal` file stays behind.
-    package func close() async {
+    func close() async {
         // Closing fails only while a statement runs, and then the next start recovers the -wal file.
         try? await committer.perform { _ in }
         try? database.close()

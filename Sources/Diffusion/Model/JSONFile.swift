@@ -4,19 +4,21 @@ import Foundation
 enum JSONFile {
     /// Decodes the file at `path`.
     ///
-    /// Python writes infinities into its JSON, as in a scheduler's `"lambda_min_clipped": -Infinity`; JSON5 knows them.
+    /// Python writes infinities into its JSON, as in a scheduler's `"lambda_min_clipped": -Infinity`. Only JSON5 knows them,
+    /// but Foundation refuses the escape `\u0000` when it reads JSON5, so both are tried.
+    ///
+    /// - Throws: ``DiffusionError`` when the file is missing or is not `what` in JSON.
     static func decode<Value: Decodable>(
         _ type: Value.Type, path: String, as what: String
     ) throws(DiffusionError) -> Value {
         let file = try MappedFile(path: path)
         let data = file.withBytes(in: 0..<file.count) { bytes in Data(bytes) }
-        let decoder = JSONDecoder()
-        decoder.allowsJSON5 = true
-        do {
-            return try decoder.decode(type, from: data)
-        } catch {
-            throw .unreadableFile(path: path, reason: "it is not \(what) in JSON; download it again")
+        for allowsJSON5 in [false, true] {
+            let decoder = JSONDecoder()
+            decoder.allowsJSON5 = allowsJSON5
+            if let value = try? decoder.decode(type, from: data) { return value }
         }
+        throw .unreadableFile(path: path, reason: "it is not \(what) in JSON; download it again")
     }
 }
 

@@ -47,6 +47,15 @@ package struct ModelFolder: Sendable {
         }
     }
 
+    /// Opens the tokenizer, whose prompts are as long as the text encoder's.
+    ///
+    /// - Throws: ``DiffusionError`` when a file is missing, damaged, or made for another text encoder.
+    package func tokenizer() throws(DiffusionError) -> CLIPTokenizer {
+        try CLIPTokenizer(
+            folder: "\(path)/tokenizer", contextLength: textEncoder.positionCount,
+            vocabularySize: textEncoder.vocabularySize)
+    }
+
     /// Opens the text encoder's weights, scoped so that names begin with `embeddings`, `encoder` or `final_layer_norm`.
     ///
     /// - Throws: ``DiffusionError`` when a file is damaged.

@@ -19,6 +19,7 @@ struct ModelFolderTests {
         #expect(model.textEncoder.hiddenSize == 128 && model.textEncoder.activation == .quickGELU)
         #expect(model.unet.blockOutChannels == [64, 96, 128] && model.vae.upscaling == 8)
         #expect(model.scheduler.trainedTimestepCount == 1000)
+        #expect(try model.tokenizer().encode("").count == 77)
         let embedding = try model.textEncoderWeights().shape(of: "embeddings.token_embedding.weight")
         #expect(embedding == [model.textEncoder.vocabularySize, model.textEncoder.hiddenSize])
         #expect(try model.unetWeights().contains("conv_in.weight"))
@@ -43,6 +44,14 @@ struct ModelFolderTests {
         try FileManager.default.removeItem(atPath: file)
         let remedy = "download the part's weights, or check the model's path"
         #expect(throws: DiffusionError.missingFile(path: file, remedy: remedy)) { try ModelFolder(path: path) }
+    }
+
+    @Test("whose tokenizer knows more tokens than its text encoder is refused")
+    func foreignTokenizer() throws {
+        try folder.copyJSON(
+            "\(Golden.model)/text_encoder/config.json", to: "tmdne-tiny/text_encoder/config.json",
+            edits: ["vocab_size": "1000"])
+        #expect(throws: DiffusionError.self) { try ModelFolder(path: path).tokenizer() }
     }
 
     @Test("of another pipeline is refused")

@@ -1,5 +1,6 @@
-import Diffusion
 import Foundation
+
+@testable import Diffusion
 
 /// The reference values beside the tests, which `Goldens/make_*.py` computed with diffusers and torch.
 enum Golden {
@@ -16,7 +17,7 @@ enum Golden {
 
     /// Decodes `Goldens/<name>.json`.
     static func json<Value: Decodable>(_ name: String, as type: Value.Type) throws -> Value {
-        try JSONDecoder().decode(type, from: Data(contentsOf: URL(filePath: "\(folder)/\(name).json")))
+        try JSONFile.decode(type, path: "\(folder)/\(name).json", as: "a golden file")
     }
 }
 

@@ -1,0 +1,41 @@
+import Foundation
+import SharedModel
+
+/// A directory that this process alone serves: locked, its database open, its leftovers removed.
+struct OpenedDirectory: Sendable {
+    let directory: SweepDirectory
+    let lock: DirectoryLock
+    let store: SweepStore
+    let images: ImageStore
+    let secret: JoinSecret
+
+    /// Blocks; keep it off the cooperative pool.
+    ///
+    /// - Throws: ``CoordinatorError`` when another coordinator serves the directory, or something in it is damaged.
+    init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
+        self.directory = directory
+        try DurableFile.makeDirectory(directory.url.path)
+        lock = try DirectoryLock(directory)
+        try directory.create()
+        secret = try SecretFile.load(directory)
+        store = try SweepStore(path: directory.database.path)
+        images = try ImageStore(directory, freeBytes: freeBytes)
+        _ = directory.takeRequests()
+    }
+
+    /// Makes `plan` the directory's sweep and keeps its file beside the database.
+    func adopt(_ plan: SweepPlan?) async throws -> Adoption? {
+        guard let plan else { return nil }
+        let adoption = try await store.adopt(plan, directory: directory.url.path)
+        let path = directory.source.path
+        if adoption != .resumed || !FileManager.default.fileExists(atPath: path) {
+            try DurableFile.replace(path, with: Array(plan.source.utf8), mode: 0o644)
+        }
+        return adoption
+    }
+
+    func close() async {
+        await images.close()
+        await store.close()
+    }
+}

@@ -1,0 +1,36 @@
+extension CoordinatorServer {
+    /// What may differ between uses of a coordinator; the defaults are those of a real sweep.
+    package struct Settings: Sendable {
+        /// This version of tmdne, as workers and people see it.
+        package var program: String
+        /// Whether the coordinator ends when every cell is done or failed.
+        package var exitsWhenDone: Bool
+        /// Hosts to name in the join token; empty: the addresses of this host, or the one that is listened on.
+        package var advertisedHosts: [String] = []
+        /// Free space on the disk below which nothing is granted, in bytes.
+        package var lowWaterBytes = 64 * 1024 * 1024
+
+        /// How often a worker must beat, in seconds.
+        var heartbeatSeconds = 5.0
+        /// When a worker without a shard asks again, in seconds.
+        var retrySeconds = 2.0
+        /// How long a wrong secret keeps its sender waiting.
+        var refusalDelay = Duration.seconds(1)
+        /// Most connections that have not shown the secret.
+        var strangers = 64
+        /// How long drained workers have for their goodbye.
+        var farewell = Duration.seconds(10)
+        /// How long uploads may go on after a shutdown began.
+        var shutdownTimeout = Duration.seconds(20)
+        var tickInterval = Duration.seconds(1)
+        var timeouts = LeaseBook.Timeouts()
+        var deadlines = FrameHandler.Deadlines()
+        /// Free bytes where a directory is.
+        var freeBytes: @Sendable (SweepDirectory) -> Int = ImageStore.freeBytes
+
+        package init(program: String, exitsWhenDone: Bool) {
+            self.program = program
+            self.exitsWhenDone = exitsWhenDone
+        }
+    }
+}

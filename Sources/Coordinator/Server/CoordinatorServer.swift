@@ -1,0 +1,172 @@
+import Foundation
+package import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+package import SharedModel
+import Synchronization
+
+/// Serves one sweep to its workers over TCP until it is told to stop, or until nothing is left to do.
+///
+/// ``start(in:plan:host:port:settings:logger:)`` takes the directory and the port; ``run()`` serves and lets go of both.
+package final class CoordinatorServer: Service {
+    /// What lets a worker in; print its text once.
+    package let joinToken: JoinToken
+    /// The port that workers connect to, also when any was asked for.
+    package let boundPort: Int
+    /// What the directory held; `nil` when it was opened without a plan.
+    package let adoption: Adoption?
+    /// What happens, as it happens; for one reader. Old events are dropped when it does not keep up.
+    package let events: AsyncStream<ProgressEvent>
+
+    private let lock: Mutex<DirectoryLock?>
+    private let store: SweepStore
+    private let images: ImageStore
+    private let dispatcher: Dispatcher
+    private let listener: Listener
+    private let eventSource: AsyncStream<ProgressEvent>.Continuation
+    private let stop: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    private let secret: JoinSecret
+    private let settings: Settings
+    private let logger: Logger
+
+    /// Locks the directory, opens or plans the sweep, and begins to listen.
+    ///
+    /// - Parameters:
+    ///   - directory: Made when it is missing.
+    ///   - plan: What the sweep file says now; `nil` goes on with what the directory holds.
+    ///   - host: Name or address to listen on.
+    ///   - port: Port to listen on; 0 takes a free one.
+    ///   - settings: What may differ between uses.
+    ///   - logger: Where the coordinator tells what it does.
+    /// - Returns: A server that already accepts connections but answers them only in ``run()``.
+    /// - Throws: ``CoordinatorError``, with nothing left open.
+    package static func start(
+        in directory: SweepDirectory, plan: SweepPlan?, host: String, port: Int, settings: Settings, logger: Logger
+    ) async throws -> CoordinatorServer {
+        guard plan != nil || directory.holdsSweep else {
+            throw CoordinatorError.noSweep(directory: directory.url.path)
+        }
+        let opened = try await NIOThreadPool.singleton.runIfActive {
+            try OpenedDirectory(directory, freeBytes: settings.freeBytes)
+        }
+        do {
+            let adoption = try await opened.adopt(plan)
+            let listener = try await Listener(host: host, port: port, settings: settings)
+            do {
+                return try await CoordinatorServer(
+                    opened, adoption: adoption, listener: listener, settings: settings, logger: logger)
+            } catch {
+                await listener.close()
+                throw error
+            }
+        } catch {
+            await opened.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ opened: OpenedDirectory, adoption: Adoption?, listener: Listener, settings: Settings, logger: Logger
+    ) async throws {
+        guard let sweep = try await opened.store.adopted() else {
+            throw CoordinatorError.noSweep(directory: opened.directory.url.path)
+        }
+        let leftovers = try await opened.store.recover()
+        joinToken = try JoinToken(hosts: listener.advertisedHosts, port: listener.port, secret: opened.secret)
+        boundPort = listener.port
+        self.adoption = adoption
+        (events, eventSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4096))
+        stop = AsyncStream<Void>.makeStream()
+        lock = Mutex(opened.lock)
+        store = opened.store
+        images = opened.images
+        secret = opened.secret
+        self.listener = listener
+        self.settings = settings
+        self.logger = logger
+        dispatcher = Dispatcher(
+            store: opened.store, images: opened.images, directory: opened.directory, settings: settings,
+            sweep: WireText.line(sweep.name), leftovers: leftovers, logger: logger, events: eventSource,
+            onEnd: { [stop] in stop.continuation.finish() })
+    }
+
+    /// Serves until graceful shutdown, until a drain is complete, or, with ``Settings/exitsWhenDone``, until every cell is
+    /// done or failed. When it returns, everything acknowledged is on the disk and the directory is free.
+    package func run() async throws {
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await serve()
+        } onCancelOrGracefulShutdown: { [stop] in
+            stop.continuation.finish()
+        }
+    }
+
+    /// How the sweep stands.
+    package func status() async throws -> SweepStatus {
+        try await store.status()
+    }
+
+    /// Grants nothing until ``resume()``.
+    package func pause() async {
+        await dispatcher.pause(true)
+    }
+
+    /// Grants again.
+    package func resume() async {
+        await dispatcher.pause(false)
+    }
+
+    /// Grants nothing more; ``run()`` returns when the workers have delivered.
+    package func drain() async {
+        await dispatcher.drain("The sweep is drained.")
+    }
+
+    /// Tries every failed cell again.
+    ///
+    /// - Returns: How many there were.
+    package func retryFailed() async throws -> Int {
+        try await dispatcher.retryFailed()
+    }
+
+    private func serve() async {
+        await dispatcher.endIfDone()
+        await withTaskGroup { group in
+            group.addTask { await self.tick() }
+            group.addTask { await self.stopWhenAsked() }
+            await serveConnections()
+            group.cancelAll()
+        }
+        await images.close()
+        await store.close()
+        lock.withLock { $0 = nil }
+        eventSource.finish()
+    }
+
+    private func serveConnections() async {
+        await withDiscardingTaskGroup { group in
+            for await connection in listener.connections {
+                group.addTask {
+                    var runner = SessionRunner(
+                        connection, dispatcher: self.dispatcher, store: self.store, images: self.images,
+                        doorkeeper: self.listener.doorkeeper, secret: self.secret, settings: self.settings,
+                        logger: self.logger)
+                    await runner.run()
+                    self.listener.forget(connection)
+                }
+            }
+        }
+    }
+
+    private func tick() async {
+        while (try? await Task.sleep(for: settings.tickInterval)) != nil { await dispatcher.tick() }
+    }
+
+    private func stopWhenAsked() async {
+        for await _ in stop.stream {}
+        await dispatcher.shutDown()
+        await listener.close()
+        // Ends early when every session has ended.
+        guard (try? await Task.sleep(for: settings.shutdownTimeout)) != nil else { return }
+        listener.cutAll()
+    }
+}

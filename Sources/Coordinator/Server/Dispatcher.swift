@@ -1,0 +1,339 @@
+import Foundation
+import Logging
+import SharedModel
+
+/// Carries out what the lease book decides: the one place where sessions, leases, the database and the disk's state meet.
+actor Dispatcher {
+    /// What a hello comes to.
+    enum Admission: Equatable, Sendable {
+        case welcome(Welcome)
+        case refused(Refused)
+    }
+
+    /// What an offer comes to.
+    enum Judgement: Equatable, Sendable {
+        case send(WorkSize)
+        case acknowledge(Ack)
+    }
+
+    private struct Guest {
+        var connection: WorkerConnection
+        var identity: String
+        var name: String
+    }
+
+    private let store: SweepStore
+    private let images: ImageStore
+    private let directory: SweepDirectory
+    private let settings: CoordinatorServer.Settings
+    private let sweep: String
+    private let logger: Logger
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let events: AsyncStream<ProgressEvent>.Continuation
+    private let onEnd: @Sendable () -> Void
+
+    private var book: LeaseBook
+    private var guests: [LeaseBook.ConnectionID: Guest] = [:]
+    /// Leases that are over, but the database could not be told.
+    private var unwritten: [LeaseBook.Ended] = []
+    private var isPaused = false
+    private var isShuttingDown = false
+    private var drainReason: String?
+    private var diskProblem: String?
+    private var published: (SweepStatus.State, String?) = (.running, nil)
+    private var emptySince: ContinuousClock.Instant?
+
+    init(
+        store: SweepStore, images: ImageStore, directory: SweepDirectory, settings: CoordinatorServer.Settings,
+        sweep: String, leftovers: [LiveAttempt], logger: Logger, events: AsyncStream<ProgressEvent>.Continuation,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, onEnd: @escaping @Sendable () -> Void
+    ) {
+        self.store = store
+        self.images = images
+        self.directory = directory
+        self.settings = settings
+        self.sweep = sweep
+        self.logger = logger
+        self.events = events
+        self.now = now
+        self.onEnd = onEnd
+        book = LeaseBook(timeouts: settings.timeouts)
+        book.restore(leftovers, now: now())
+    }
+
+    // MARK: - What workers say
+
+    /// Lets a worker in whose secret has been checked.
+    func admit(_ hello: Hello, on connection: WorkerConnection) async -> Admission {
+        guard !isShuttingDown else {
+            return .refused(Refused(reason: "The coordinator is shutting down.", isFinal: false))
+        }
+        let name: String
+        do {
+            name = try await store.register(hello)
+        } catch {
+            await storageFailed(error)
+            return .refused(Refused(reason: "The coordinator can't write its database now.", isFinal: false))
+        }
+        let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: now())
+        if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
+        guests[connection.id] = Guest(connection: connection, identity: hello.identity, name: name)
+        await write(joined.ended)
+        logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
+        events.yield(.workerJoined(name: name, device: hello.device))
+        return .welcome(
+            Welcome(
+                version: WireLimits.protocolVersion, program: settings.program, sweep: sweep, name: name,
+                heartbeatSeconds: settings.heartbeatSeconds, leases: joined.kept))
+    }
+
+    /// Answers a claim.
+    func claim(_ identity: String, on connection: LeaseBook.ConnectionID) async throws -> CoordinatorMessage {
+        if let drainReason { return .drain(Drain(reason: drainReason)) }
+        if let reason = reasonToWait { return .idle(Idle(reason: reason, retrySeconds: settings.retrySeconds)) }
+        guard book.leases(of: identity).count < WireLimits.leases else {
+            return .idle(
+                Idle(reason: "The worker holds as many leases as it may.", retrySeconds: settings.retrySeconds))
+        }
+        var generator = SystemRandomNumberGenerator()
+        let grant: Grant?
+        do {
+            grant = try await store.claim(lease: LeaseID(using: &generator), identity: identity)
+        } catch {
+            await storageFailed(error)
+            return .idle(
+                Idle(reason: "The coordinator can't write its database now.", retrySeconds: settings.retrySeconds))
+        }
+        guard let grant, let cell = grant.cells.first?.cell else {
+            let reason = book.isEmpty ? "Every cell is done." : "Every cell left is leased to another worker."
+            return .idle(Idle(reason: reason, retrySeconds: settings.retrySeconds))
+        }
+        let size = WorkSize(width: cell.width, height: cell.height, steps: cell.steps)
+        if let ended = book.granted(grant.lease, to: identity, on: connection, of: size, now: now()) {
+            await write([ended])
+            throw CoordinatorError.connection("the worker came back on another one")
+        }
+        events.yield(.granted(worker: name(of: identity), shard: grant.shard, cells: grant.cells.count))
+        return .grant(grant)
+    }
+
+    func beat(_ beat: Beat, from identity: String) -> BeatReply {
+        BeatReply(lost: book.beat(beat, from: identity, now: now()))
+    }
+
+    /// Judges an offer; an image that is wanted must also fit on the disk.
+    func judge(_ offer: Offer, from identity: String) async -> Judgement {
+        do {
+            switch try await store.judge(offer, from: identity) {
+            case .duplicate:
+                return .acknowledge(Ack(cell: offer.cell, outcome: .duplicate, reason: ""))
+            case .refused(let reason):
+                return .acknowledge(Ack(cell: offer.cell, outcome: .refused, reason: reason))
+            case .wanted(let size):
+                guard !isShuttingDown else {
+                    return .acknowledge(
+                        Ack(cell: offer.cell, outcome: .later, reason: "The coordinator is shutting down."))
+                }
+                guard let diskProblem else { return .send(size) }
+                return .acknowledge(Ack(cell: offer.cell, outcome: .later, reason: diskProblem))
+            }
+        } catch {
+            return .acknowledge(await postpone(offer, because: error))
+        }
+    }
+
+    /// Commits an image that is on the disk.
+    func commit(_ offer: Offer, of size: WorkSize, from identity: String, uploadSeconds: Double) async -> Ack {
+        do {
+            switch try await store.commit(offer, from: identity, uploadSeconds: uploadSeconds) {
+            case .stored(let position, let ended):
+                let timings = offer.timings
+                let seconds = timings.encode + timings.denoise + timings.decode + timings.png
+                book.delivered(seconds, of: size, from: identity, now: now())
+                book.finished(ended)
+                events.yield(
+                    .stored(cell: offer.cell, position: position, worker: name(of: identity), seconds: seconds))
+                await endIfDone()
+                return Ack(cell: offer.cell, outcome: .stored, reason: "")
+            case .duplicate:
+                return Ack(cell: offer.cell, outcome: .duplicate, reason: "")
+            case .refused(let reason):
+                return Ack(cell: offer.cell, outcome: .refused, reason: reason)
+            }
+        } catch {
+            return await postpone(offer, because: error)
+        }
+    }
+
+    /// Keeps an image for later because the disk or the database failed.
+    func postpone(_ offer: Offer, because error: any Error) async -> Ack {
+        await storageFailed(error)
+        return Ack(cell: offer.cell, outcome: .later, reason: diskProblem ?? "The coordinator can't store it now.")
+    }
+
+    func failed(_ fail: Fail, from identity: String) async {
+        do {
+            let (position, ended) = try await store.fail(fail, from: identity)
+            book.finished(ended)
+            guard let position else { return }
+            logger.warning("cell failed", metadata: ["cell": "\(fail.cell)", "reason": "\(fail.reason)"])
+            events.yield(.failed(cell: fail.cell, position: position, reason: fail.reason))
+            await endIfDone()
+        } catch {
+            await storageFailed(error)
+        }
+    }
+
+    func released(_ lease: LeaseID, by identity: String) async {
+        guard book.leases(of: identity).contains(lease) else { return }
+        book.finished([lease])
+        await write([LeaseBook.Ended(lease: lease, ending: .released, blamed: nil, reason: "the worker gave it back")])
+    }
+
+    func left(_ connection: WorkerConnection, identity: String, saidGoodbye: Bool, why: String) async {
+        guard let guest = guests.removeValue(forKey: connection.id) else { return }
+        let ended = book.left(identity, on: connection.id, saidGoodbye: saidGoodbye, now: now())
+        await write(ended)
+        logger.info("worker left", metadata: ["worker": "\(guest.name)", "why": "\(why)"])
+        events.yield(.workerLeft(name: guest.name))
+        let isBack = guests.values.contains { $0.identity == identity }
+        if !isBack {
+            do {
+                try await store.disconnected(identity: identity, why: why)
+            } catch {
+                await storageFailed(error)
+            }
+        }
+        endIfDrained()
+    }
+
+    // MARK: - What people say
+
+    func pause(_ pause: Bool) async {
+        isPaused = pause
+        await publish()
+    }
+
+    /// Grants nothing more and tells every worker so; the coordinator ends when they have delivered.
+    func drain(_ reason: String) async {
+        guard drainReason == nil else { return }
+        drainReason = reason
+        for guest in guests.values { guest.connection.notify(.drain(reason)) }
+        await publish()
+        endIfDrained()
+    }
+
+    func retryFailed() async throws -> Int {
+        try await store.retryFailed()
+    }
+
+    /// Grants nothing more and takes no more offers. Leases stay: the workers may come back for them.
+    func shutDown() {
+        isShuttingDown = true
+    }
+
+    // MARK: - What time says
+
+    /// Called every second or so.
+    func tick() async {
+        for (id, guest) in guests {
+            let vitals = guest.connection.vitals
+            book.heard(guest.identity, on: id, at: vitals.isBusy ? now() : vitals.heardAt)
+            if let uploadedAt = vitals.uploadedAt { book.progressed(guest.identity, on: id, at: uploadedAt) }
+        }
+        let ticked = book.tick(now: now())
+        for id in ticked.silent { guests[id]?.connection.cut() }
+        let overdue = unwritten
+        unwritten = []
+        await write(overdue + ticked.ended)
+        for request in directory.takeRequests() { await take(request) }
+        await checkDisk()
+        await publish()
+        await endIfDone()
+        endIfDrained()
+    }
+
+    /// Drains when the sweep is over and nobody wants the coordinator to stay.
+    func endIfDone() async {
+        guard settings.exitsWhenDone, drainReason == nil, book.isEmpty, unwritten.isEmpty else { return }
+        guard let isUnfinished = try? await store.isUnfinished(), !isUnfinished else { return }
+        await drain("Every cell is done.")
+    }
+
+    /// The disk or the database failed: nothing is granted until there is room again.
+    private func storageFailed(_ error: any Error) async {
+        logger.error("storage failed", metadata: ["error": "\(error)"])
+        diskProblem = WireText.line("The coordinator can't store images now: \(error)")
+        await publish()
+    }
+
+    private func checkDisk() async {
+        let room = await images.room()
+        if room < settings.lowWaterBytes {
+            diskProblem = """
+                The disk of the coordinator is full: \(room >> 20) MiB are free in \(directory.url.path), \
+                \(settings.lowWaterBytes >> 20) MiB are needed.
+                """
+        } else if unwritten.isEmpty {
+            diskProblem = nil
+        }
+    }
+
+    private var reasonToWait: String? {
+        if isShuttingDown { return "The coordinator is shutting down." }
+        if let diskProblem { return diskProblem }
+        return isPaused ? "The sweep is paused." : nil
+    }
+
+    private func take(_ request: SweepRequest) async {
+        logger.info("request", metadata: ["request": "\(request.rawValue)"])
+        switch request {
+        case .retryFailed:
+            do { _ = try await store.retryFailed() } catch { await storageFailed(error) }
+        case .pause: await pause(true)
+        case .resume: await pause(false)
+        case .drain: await drain("The sweep is drained.")
+        }
+    }
+
+    private func publish() async {
+        let state: SweepStatus.State =
+            drainReason != nil ? .draining : diskProblem != nil ? .diskFull : isPaused ? .paused : .running
+        let message = state == .diskFull ? diskProblem : drainReason
+        guard published != (state, message) else { return }
+        published = (state, message)
+        events.yield(.state(state, message: message))
+        do {
+            try await store.publish(state, message: message)
+        } catch {
+            // Told again at the next tick.
+            published = (.stopped, nil)
+        }
+    }
+
+    private func endIfDrained() {
+        guard drainReason != nil, book.isEmpty, !isShuttingDown else { return }
+        let since = emptySince ?? now()
+        emptySince = since
+        if guests.isEmpty || now() - since > settings.farewell { onEnd() }
+    }
+
+    private func write(_ ended: [LeaseBook.Ended]) async {
+        for ending in ended {
+            do {
+                let parked = try await store.end(
+                    ending.lease, ending.ending, blaming: ending.blamed, reason: ending.reason)
+                logger.info("lease ended", metadata: ["lease": "\(ending.lease)", "reason": "\(ending.reason)"])
+                events.yield(.leaseEnded(reason: ending.reason))
+                if let parked { events.yield(.failed(cell: parked, position: nil, reason: ending.reason)) }
+            } catch {
+                unwritten.append(ending)
+                await storageFailed(error)
+            }
+        }
+    }
+
+    private func name(of identity: String) -> String {
+        guests.values.first { $0.identity == identity }?.name ?? "a worker"
+    }
+}

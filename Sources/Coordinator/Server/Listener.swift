@@ -1,0 +1,124 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The listening socket and the connections that came in through it.
+final class Listener: Sendable {
+    private static let backlog: Int32 = 256
+
+    /// Connections to be served; ends when the listener is closed.
+    let connections: AsyncStream<WorkerConnection>
+    let doorkeeper: Doorkeeper
+    let port: Int
+    /// What the join token may name: reachable names of this host.
+    let advertisedHosts: [String]
+    private let source: AsyncStream<WorkerConnection>.Continuation
+    private let channel: any Channel
+    private let open: OpenConnections
+
+    /// - Throws: ``CoordinatorError`` when the address is taken or not this host's.
+    init(host: String, port: Int, settings: CoordinatorServer.Settings) async throws {
+        let (connections, source) = AsyncStream<WorkerConnection>.makeStream()
+        let doorkeeper = Doorkeeper(limit: settings.strangers)
+        let open = OpenConnections()
+        let deadlines = settings.deadlines
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard doorkeeper.enter() else {
+                        throw CoordinatorError.connection("too many strangers are connected")
+                    }
+                    do {
+                        let connection = try open.add { try WorkerConnection(channel, id: $0, deadlines: deadlines) }
+                        guard case .enqueued = source.yield(connection) else {
+                            open.remove(connection)
+                            throw CoordinatorError.connection("the coordinator is shutting down")
+                        }
+                    } catch {
+                        doorkeeper.leave()
+                        throw error
+                    }
+                }
+            }
+        do {
+            channel = try await bootstrap.bind(host: host, port: port).get()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw CoordinatorError.portInUse(address: "\(host):\(port)")
+        } catch {
+            throw CoordinatorError.cannotListen(address: "\(host):\(port)", problem: "\(error)")
+        }
+        guard let bound = channel.localAddress?.port else {
+            throw CoordinatorError.cannotListen(address: "\(host):\(port)", problem: "no port was bound")
+        }
+        self.port = bound
+        self.connections = connections
+        self.source = source
+        self.doorkeeper = doorkeeper
+        self.open = open
+        advertisedHosts = settings.advertisedHosts.isEmpty ? Self.hosts(for: host) : settings.advertisedHosts
+    }
+
+    /// Takes no more connections and asks those that are there to end after their upload.
+    func close() async {
+        // Fails only when it is closed already.
+        try? await channel.close().get()
+        source.finish()
+        for connection in open.all { connection.notify(.shutDown) }
+    }
+
+    /// Cuts every connection.
+    func cutAll() {
+        for connection in open.all { connection.cut() }
+    }
+
+    /// A connection has ended.
+    func forget(_ connection: WorkerConnection) {
+        open.remove(connection)
+    }
+
+    /// The addresses under which other hosts may reach a listener on `host`.
+    private static func hosts(for host: String) -> [String] {
+        guard ["0.0.0.0", "::", "*", ""].contains(host) else { return [host] }
+        let devices = (try? System.enumerateDevices()) ?? []
+        var seen: Set<String> = []
+        let addresses = devices.compactMap { device -> String? in
+            guard case .v4 = device.address, let address = device.address?.ipAddress, !address.hasPrefix("127."),
+                seen.insert(address).inserted
+            else { return nil }
+            return address
+        }
+        return addresses.prefix(4) + ["127.0.0.1"]
+    }
+}
+
+/// The connections that have not ended, under ids that are never used again.
+private final class OpenConnections: Sendable {
+    private struct State {
+        var nextID = 0
+        var connections: [LeaseBook.ConnectionID: WorkerConnection] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var all: [WorkerConnection] {
+        state.withLock { Array($0.connections.values) }
+    }
+
+    func add(_ make: (LeaseBook.ConnectionID) throws -> WorkerConnection) rethrows -> WorkerConnection {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        let connection = try make(id)
+        state.withLock { $0.connections[id] = connection }
+        return connection
+    }
+
+    func remove(_ connection: WorkerConnection) {
+        state.withLock { $0.connections[connection.id] = nil }
+    }
+}

@@ -1,0 +1,134 @@
+package import Diffusion
+import Foundation
+package import SharedModel
+
+/// Renders with Stable Diffusion: one loaded model at a time, each row of equal cells in one go.
+package final class DiffusionEngine: Engine {
+    /// A model of this host.
+    package struct Model: Sendable {
+        package var folder: ModelFolder
+        /// SHA-256 of its files, 64 lower-case hexadecimal digits.
+        package var fingerprint: String
+
+        package init(folder: ModelFolder, fingerprint: String) {
+            self.folder = folder
+            self.fingerprint = fingerprint
+        }
+    }
+
+    /// The model of a grant is not the one that this host has.
+    private struct OtherModel: Error, CustomStringConvertible {
+        let wanted: String
+        let found: String
+        let path: String
+
+        var description: String {
+            "the sweep wants fingerprint \(wanted), but \(path) has \(found); copy the model from the coordinator's host."
+        }
+    }
+
+    package let device: String
+    private let compute: any Device
+    private let isSharing: Bool
+    private let findModel: (String) throws -> Model
+    private var loaded: (fingerprint: String, pipeline: Pipeline)?
+
+    /// - Parameters:
+    ///   - device: What computes.
+    ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
+    ///   - findModel: The model that goes by a name on this host; its error says what to do.
+    package init(
+        device: any Device, isSharing: Bool = true, findModel: @escaping (_ name: String) throws -> Model
+    ) {
+        self.device = device.label
+        self.isSharing = isSharing
+        self.findModel = findModel
+        compute = device
+    }
+
+    package func prepare(model: String, fingerprint: String) throws {
+        guard loaded?.fingerprint != fingerprint else { return }
+        let found = try findModel(model)
+        guard found.fingerprint == fingerprint else {
+            throw OtherModel(wanted: fingerprint, found: found.fingerprint, path: found.folder.path)
+        }
+        // Two models at once may be more than the memory holds.
+        loaded = nil
+        loaded = (fingerprint, try Pipeline(model: found.folder, device: compute))
+    }
+
+    package func render(
+        _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void
+    ) throws {
+        guard let pipeline = loaded?.pipeline else { preconditionFailure("render follows prepare") }
+        var groups = GroupCount(cells: cells.count)
+        var isStopped = false
+        for row in Self.rows(of: cells) {
+            try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
+                guard let first = step.indices.first else { return true }
+                groups.begin(row[first].key, count: step.indices.count)
+                isStopped = !progress(
+                    EngineProgress(
+                        cell: row[first].key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
+                        steps: step.steps))
+                return !isStopped
+            } emit: { image in
+                let timings = image.timings
+                try emit(
+                    RenderedCell(
+                        cell: row[image.index].key, width: image.width, height: image.height, pixels: image.pixels,
+                        encode: timings.encode, denoise: timings.denoise, decode: timings.decode))
+            }
+            if isStopped { return }
+        }
+    }
+
+    /// Runs of cells that differ in nothing but guidance, in the order in which they first appear.
+    private static func rows(of cells: [GrantedCell]) -> [[GrantedCell]] {
+        var rows: [[GrantedCell]] = []
+        var places: [Cell: Int] = [:]
+        for granted in cells {
+            var common = granted.cell
+            common.guidance = 0
+            if let place = places[common] {
+                rows[place].append(granted)
+            } else {
+                places[common] = rows.count
+                rows.append([granted])
+            }
+        }
+        return rows
+    }
+
+    private static func request(for row: [GrantedCell]) throws -> RowRequest {
+        let cell = row[0].cell
+        guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
+            preconditionFailure("Diffusion knows every sampler that a sweep can name")
+        }
+        // By way of the text: the nearest Double of what the sweep file says.
+        let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }
+        return RowRequest(
+            prompt: cell.prompt, negativePrompt: cell.negativePrompt, guidances: guidances, seed: cell.seed,
+            steps: cell.steps, sampler: sampler, width: cell.width, height: cell.height)
+    }
+}
+
+/// Numbers the groups of cells that are rendered together, as their progress reveals them.
+private struct GroupCount {
+    private var current: CellKey?
+    private var remaining: Int
+    private(set) var number = -1
+
+    init(cells: Int) {
+        remaining = cells
+    }
+
+    var isLast: Bool { remaining <= 0 }
+
+    mutating func begin(_ first: CellKey, count: Int) {
+        guard current != first else { return }
+        current = first
+        number += 1
+        remaining -= count
+    }
+}
