@@ -1,6 +1,6 @@
-"""Measures tmdne beside a diffusers loop on the same cells and weights, in turn, several rounds in one sitting.
+"""Measures tmdne beside a diffusers loop on the same cells and weights, in turn, several rounds in a sitting.
 
-Each round runs the bare engine (`tmdne bench`), the full system (`tmdne run`: coordinator, wire, PNG and disk included),
+Each round runs the bare engine (`tmdne bench`), the full system (`tmdne run`: also coordinator, wire, PNG and disk),
 the diffusers loop, and the loop in batches. Absolute times differ from machine to machine and from day to day, so the
 figure that counts is the median of the rounds' ratios. Started by scripts/bench.
 """

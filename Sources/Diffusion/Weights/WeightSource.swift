@@ -127,3 +127,16 @@ extension WeightSource {
         }
     }
 }
+
+extension WeightSource {
+    /// What this scope holds, from the files' headers alone.
+    package var inventory: (parameters: Int, types: [String]) {
+        var parameters = 0
+        var types: Set<String> = []
+        for (name, owner) in storage.owners where name.hasPrefix(prefix) {
+            parameters += storage.files[owner].shape(of: name)?.reduce(1, *) ?? 0
+            if let type = storage.files[owner].typeName(of: name) { types.insert(type) }
+        }
+        return (parameters, types.sorted())
+    }
+}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordinator
 import Foundation
+import SharedModel
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

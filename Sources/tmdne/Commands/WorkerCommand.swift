@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ServiceLifecycle
 import SharedModel
+import UnixSignals
 import Worker
 
 struct WorkerCommand: AsyncParsableCommand {

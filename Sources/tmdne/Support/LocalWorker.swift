@@ -36,11 +36,14 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
-        return WorkerService(configuration, logger: logger) {
+        let texts: ImageTexts = { granted, device in
+            try ImageMetadata(granted, model: "", sweep: "", device: device, precision: "fp32").texts
+        }
+        return WorkerService(configuration, logger: logger, texts: texts) {
             let locator = ModelLocator(sweepFolder: folder)
-            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name, fingerprint in
-                let path = try locator.locate(name, fingerprint: fingerprint)
-                return try ModelFolder(path: path)
+            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name in
+                let path = try locator.locate(name)
+                return .init(folder: try ModelFolder(path: path), fingerprint: try ModelFingerprint.compute(of: path))
             }
         }
     }

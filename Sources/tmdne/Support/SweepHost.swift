@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SharedModel
+import UnixSignals
 import Worker
 
 /// Serves a sweep from this process until it is done, with a worker of its own where one is wanted.
@@ -78,8 +79,8 @@ struct SweepHost {
 private struct ProgressReporter: Service {
     let server: CoordinatorServer
 
-    func run() async throws {
-        try await cancelWhenGracefulShutdown {
+    func run() async {
+        await cancelWhenGracefulShutdown {
             var last: (done: Int, at: ContinuousClock.Instant)?
             while !Task.isCancelled {
                 guard let status = try? await server.status() else { return }

@@ -1,0 +1,271 @@
+import SharedModel
+import Testing
+
+@testable import Coordinator
+
+@Suite("Leases over time")
+struct LeaseBookTests {
+    private let start = ContinuousClock.now
+    private let size = WorkSize(width: 64, height: 64, steps: 4)
+
+    private func at(_ seconds: Double) -> ContinuousClock.Instant {
+        start + .seconds(seconds)
+    }
+
+    /// Ticks every second up to and with `end`, so that no gap looks like a suspended process.
+    private func ticks(_ book: inout LeaseBook, from begin: Int, to end: Int) -> [(at: Int, LeaseBook.Ticked)] {
+        (begin...end).map { second in (second, book.tick(now: at(Double(second)))) }
+            .filter { $0.1 != LeaseBook.Ticked() }
+    }
+
+    private func workingBook(_ lease: LeaseID) -> LeaseBook {
+        var book = LeaseBook()
+        _ = book.joined(Fixtures.ada, on: 1, naming: [], now: start)
+        #expect(book.granted(lease, to: Fixtures.ada, on: 1, of: size, now: start) == nil)
+        return book
+    }
+
+    @Test("thirty seconds of silence expire a lease and close the connection")
+    func silence() throws {
+        let lease = try Fixtures.lease(1)
+        var book = workingBook(lease)
+        let happened = ticks(&book, from: 0, to: 40)
+        #expect(happened.map(\.at) == [31])
+        #expect(happened.first?.1.silent == [1])
+        #expect(happened.first?.1.ended.map(\.lease) == [lease])
+        #expect(happened.first?.1.ended.first?.ending == .expired)
+        #expect(book.isEmpty)
+    }
+
+    @Test("any sign of life keeps a lease")
+    func heard() throws {
+        var book = workingBook(try Fixtures.lease(1))
+        for second in 0...120 {
+            book.heard(Fixtures.ada, on: 1, at: at(Double(second / 25 * 25)))
+            #expect(book.tick(now: at(Double(second))) == LeaseBook.Ticked())
+        }
+    }
+
+    @Test("a worker that comes back within ten seconds keeps what it names and loses what it does not")
+    func comesBack() throws {
+        let (named, forgotten) = (try Fixtures.lease(1), try Fixtures.lease(2))
+        var book = workingBook(named)
+        _ = book.granted(forgotten, to: Fixtures.ada, on: 1, of: size, now: start)
+        #expect(book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(1)) == [])
+        #expect(ticks(&book, from: 1, to: 10).isEmpty)
+        let joined = book.joined(Fixtures.ada, on: 2, naming: [named, try Fixtures.lease(9)], now: at(10))
+        #expect(joined.kept == [named])
+        #expect(joined.ended.map(\.lease) == [forgotten])
+        #expect(joined.superseded == nil)
+        #expect(book.leases == [named])
+    }
+
+    @Test("ten seconds of absence expire a lease and blame the cell in progress")
+    func staysAway() throws {
+        let lease = try Fixtures.lease(1)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        var book = workingBook(lease)
+        #expect(book.beat(Beat(lease: lease, cell: cell, step: 1, steps: 4), from: Fixtures.ada, now: at(0)) == [])
+        _ = book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(1))
+        let happened = ticks(&book, from: 1, to: 20)
+        #expect(happened.map(\.at) == [11])
+        #expect(happened.first?.1.ended.first?.blamed == cell)
+        #expect(
+            book.beat(Beat(lease: lease, cell: cell, step: 2, steps: 4), from: Fixtures.ada, now: at(20)) == [lease])
+    }
+
+    @Test("a goodbye gives everything back at once, without blame")
+    func goodbye() throws {
+        let lease = try Fixtures.lease(1)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        var book = workingBook(lease)
+        _ = book.beat(Beat(lease: lease, cell: cell, step: 1, steps: 4), from: Fixtures.ada, now: at(0))
+        let ended = book.left(Fixtures.ada, on: 1, saidGoodbye: true, now: at(1))
+        #expect(ended.map(\.ending) == [.released])
+        #expect(ended.first?.blamed == nil)
+    }
+
+    @Test("a second connection of the same worker supersedes the first, whose end then means nothing")
+    func superseded() throws {
+        let lease = try Fixtures.lease(1)
+        var book = workingBook(lease)
+        #expect(book.joined(Fixtures.ada, on: 2, naming: [lease], now: at(5)).superseded == 1)
+        #expect(book.left(Fixtures.ada, on: 1, saidGoodbye: true, now: at(6)) == [])
+        #expect(book.leases == [lease])
+        #expect(book.granted(try Fixtures.lease(2), to: Fixtures.ada, on: 1, of: size, now: at(6))?.ending == .released)
+    }
+
+    @Test("beats without progress are revoked as stuck: late for a new worker, sooner for one whose pace is known")
+    func stuck() throws {
+        for (delivered, limit) in [(nil, 600), (1.0, 60), (20.0, 160)] as [(Double?, Int)] {
+            let lease = try Fixtures.lease(1)
+            var book = workingBook(lease)
+            if let delivered { book.delivered(delivered, of: size, from: Fixtures.ada, now: start) }
+            var revoked: Int?
+            for second in 0...1000 {
+                book.heard(Fixtures.ada, on: 1, at: at(Double(second)))
+                let beat = Beat(lease: lease, cell: nil, step: 1, steps: 4)
+                if revoked == nil { _ = book.beat(beat, from: Fixtures.ada, now: at(Double(second == 0 ? 0 : 1))) }
+                let ticked = book.tick(now: at(Double(second)))
+                if ticked.ended.first?.ending == .revoked { revoked = second }
+            }
+            #expect(revoked == limit + 1)
+        }
+    }
+
+    @Test("steps, images and uploads all count as progress")
+    func progress() throws {
+        let lease = try Fixtures.lease(1)
+        var book = workingBook(lease)
+        book.delivered(1, of: size, from: Fixtures.ada, now: start)
+        for second in 0...400 {
+            let now = at(Double(second))
+            book.heard(Fixtures.ada, on: 1, at: now)
+            if second == 50 {
+                _ = book.beat(Beat(lease: lease, cell: nil, step: 1, steps: 4), from: Fixtures.ada, now: now)
+            }
+            if second == 100 { book.progressed(Fixtures.ada, on: 1, at: now) }
+            if second == 150 { book.delivered(1, of: size, from: Fixtures.ada, now: now) }
+            let ticked = book.tick(now: now)
+            #expect((ticked.ended.isEmpty && second != 211) || second == 211)
+            if second == 211 { #expect(ticked.ended.map(\.lease) == [lease]) }
+        }
+    }
+
+    @Test("leases of an earlier coordinator wait a minute for their workers")
+    func restart() throws {
+        let (one, two) = (try Fixtures.lease(1), try Fixtures.lease(2))
+        var book = LeaseBook()
+        book.restore(
+            [LiveAttempt(lease: one, identity: Fixtures.ada), LiveAttempt(lease: two, identity: Fixtures.emmy)],
+            now: start)
+        #expect(ticks(&book, from: 0, to: 59).isEmpty)
+        #expect(book.joined(Fixtures.ada, on: 1, naming: [one], now: at(59)).kept == [one])
+        let happened = ticks(&book, from: 60, to: 61)
+        #expect(happened.map(\.at) == [60])
+        #expect(happened.first?.1.ended.map(\.lease) == [two])
+        #expect(happened.first?.1.ended.first?.blamed == nil)
+        #expect(book.leases == [one])
+    }
+
+    @Test("a suspended coordinator expires nothing when it wakes")
+    func clockGap() throws {
+        var book = workingBook(try Fixtures.lease(1))
+        _ = book.joined(Fixtures.emmy, on: 2, naming: [], now: start)
+        _ = book.granted(try Fixtures.lease(2), to: Fixtures.emmy, on: 2, of: size, now: start)
+        _ = book.left(Fixtures.emmy, on: 2, saidGoodbye: false, now: start)
+        #expect(book.tick(now: at(1)) == LeaseBook.Ticked())
+        #expect(book.tick(now: at(3601)) == LeaseBook.Ticked())
+        #expect(book.tick(now: at(3605)) == LeaseBook.Ticked())
+        #expect(book.tick(now: at(3610)).ended.map(\.lease) == [try Fixtures.lease(2)])
+    }
+
+    @Test("the 95th percentile is that of the nearest rank")
+    func percentile() {
+        var pace = Pace()
+        #expect(pace.percentile95(for: size) == nil)
+        for sample in 1...20 { pace.add(Double(sample), for: size) }
+        #expect(pace.percentile95(for: size) == 19)
+        #expect(pace.percentile95(for: WorkSize(width: 8, height: 64, steps: 4)) == nil)
+    }
+
+    @Test("in random histories every lease ends once, and none while its worker is heard and moving", arguments: 0..<50)
+    func randomHistory(seed: UInt64) throws {
+        var random = SplitMix(state: seed)
+        var book = LeaseBook()
+        var model = HistoryModel()
+        for second in 0..<400 {
+            let now = at(Double(second))
+            let identity = [Fixtures.ada, Fixtures.emmy].randomElement(using: &random) ?? Fixtures.ada
+            model.step(&book, identity, second: second, now: now, size: size, random: &random)
+            let ticked = book.tick(now: now)
+            for ended in ticked.ended { model.expired(ended, second: second) }
+            for connection in ticked.silent { model.cut(connection) }
+            #expect(book.leases == model.live)
+        }
+        for second in 400..<480 {
+            for ended in book.tick(now: at(Double(second))).ended { model.expired(ended, second: 0) }
+        }
+        #expect(book.isEmpty)
+        #expect(model.ended.count == model.granted)
+        #expect(Set(model.ended).count == model.granted)
+    }
+}
+
+/// What a careful reader of the rules would remember about a history.
+private struct HistoryModel {
+    private struct Presence {
+        var connection: Int?
+        var heard = 0
+        var left = 0
+    }
+
+    private var presences: [String: Presence] = [:]
+    private var owners: [LeaseID: String] = [:]
+    private var nextConnection = 0
+    private(set) var granted = 0
+    private(set) var ended: [LeaseID] = []
+
+    var live: Set<LeaseID> { Set(owners.keys) }
+
+    mutating func step(
+        _ book: inout LeaseBook, _ identity: String, second: Int, now: ContinuousClock.Instant, size: WorkSize,
+        random: inout SplitMix
+    ) {
+        var presence = presences[identity] ?? Presence()
+        let mine = owners.filter { $0.value == identity }.keys.sorted { $0.hex < $1.hex }
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0:
+            nextConnection += 1
+            let named = mine.filter { _ in Bool.random(using: &random) }
+            let joined = book.joined(identity, on: nextConnection, naming: named, now: now)
+            #expect(joined.superseded == presence.connection)
+            #expect(joined.kept == named)
+            for ended in joined.ended { end(ended.lease) }
+            presence = Presence(connection: nextConnection, heard: second, left: second)
+        case 1:
+            guard let connection = presence.connection else { break }
+            let saidGoodbye = Bool.random(using: &random)
+            for ended in book.left(identity, on: connection, saidGoodbye: saidGoodbye, now: now) { end(ended.lease) }
+            presence.connection = nil
+            presence.left = second
+        case 2, 3:
+            granted += 1
+            guard let lease = try? Fixtures.lease(granted) else { break }
+            owners[lease] = identity
+            if book.granted(lease, to: identity, on: presence.connection ?? -1, of: size, now: now) != nil {
+                end(lease)
+            }
+        case 4:
+            guard let lease = mine.first else { break }
+            book.finished([lease])
+            end(lease)
+        default:
+            guard let connection = presence.connection else { break }
+            book.heard(identity, on: connection, at: now)
+            presence.heard = second
+        }
+        presences[identity] = presence
+    }
+
+    mutating func expired(_ lease: LeaseBook.Ended, second: Int) {
+        let presence = owners[lease.lease].flatMap { presences[$0] } ?? Presence()
+        if second > 0 {
+            let wasSilent = presence.connection != nil && second - presence.heard > 30
+            let wasAway = presence.connection == nil && second - presence.left >= 10
+            #expect(wasSilent || wasAway, "\(lease) at \(second)")
+        }
+        end(lease.lease)
+    }
+
+    mutating func cut(_ connection: Int) {
+        for (identity, presence) in presences where presence.connection == connection {
+            presences[identity]?.connection = nil
+        }
+    }
+
+    private mutating func end(_ lease: LeaseID) {
+        #expect(owners.removeValue(forKey: lease) != nil)
+        ended.append(lease)
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import GRDB
+import SharedModel
+import Testing
+
+@testable import Coordinator
+
+@Suite("A plan in the store")
+struct PlanningTests {
+    @Test("positions that show the same cell share it")
+    func duplicates() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one", "one"]))
+        #expect(try await fixture.query("SELECT positions, cells FROM sweep") == ["6|3"])
+        #expect(try await fixture.query("SELECT count(DISTINCT cell) FROM position") == ["3"])
+        try await fixture.checkInvariants()
+    }
+
+    @Test("the same plan again is a resume that touches nothing")
+    func resumed() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.claim(1)
+        #expect(try await fixture.store.adopt(Fixtures.plan(), directory: "DIR") == .resumed)
+        #expect(try await fixture.query("SELECT count(*) FROM cell WHERE state = 'leased'") == ["3"])
+    }
+
+    @Test("a prompt inserted in front keeps what is done and renders what is new")
+    func edited() async throws {
+        let fixture = try await StoreFixture()
+        let first = try await fixture.claim(1)
+        for cell in first.cells { _ = try await fixture.commit(cell.key, under: 1) }
+        let live = try await fixture.claim(2, by: Fixtures.emmy)
+
+        let edited = try Fixtures.plan(prompts: ["zero", "one", "two"])
+        #expect(try await fixture.store.adopt(edited, directory: "DIR") == .edited(kept: 3))
+        try await fixture.checkInvariants()
+        #expect(try await fixture.query("SELECT positions, cells FROM sweep") == ["9|9"])
+        #expect(
+            try await fixture.query("SELECT count(*) FROM grid WHERE state = 'done' AND position BETWEEN 3 AND 5") == [
+                "3"
+            ])
+        #expect(
+            try await fixture.commit(live.cells[0].key, under: 2, by: Fixtures.emmy) == .stored(position: 6, ended: []))
+        let new = try await fixture.claim(3)
+        #expect(new.cells.map(\.rawPrompt) == ["raw zero", "raw zero", "raw zero"])
+        #expect(try await fixture.store.claim(lease: Fixtures.lease(4), identity: Fixtures.ada) == nil)
+        try await fixture.checkInvariants()
+    }
+
+    @Test("what an edit dropped keeps its image and is there again when the edit is undone")
+    func undone() async throws {
+        let fixture = try await StoreFixture()
+        let first = try await fixture.claim(1)
+        for cell in first.cells { _ = try await fixture.commit(cell.key, under: 1) }
+        #expect(try await fixture.store.adopt(Fixtures.plan(prompts: ["two"]), directory: "DIR") == .edited(kept: 0))
+        #expect(try await fixture.query("SELECT count(*) FROM image") == ["3"])
+        #expect(try await fixture.store.status().done == 0)
+        #expect(try await fixture.store.adopt(Fixtures.plan(), directory: "DIR") == .edited(kept: 3))
+        #expect(try await fixture.store.status().done == 3)
+        try await fixture.checkInvariants()
+    }
+
+    @Test("a dropped cell that is still being rendered is stored but not waited for")
+    func droppedInFlight() async throws {
+        let fixture = try await StoreFixture()
+        let key = try await fixture.claim(1).cells[0].key
+        _ = try await fixture.store.adopt(Fixtures.plan(prompts: ["two"]), directory: "DIR")
+        let two = try await fixture.claim(2)
+        for cell in two.cells { _ = try await fixture.commit(cell.key, under: 2) }
+        #expect(try await !fixture.store.isUnfinished())
+        #expect(try await fixture.commit(key, under: 1) == .stored(position: 0, ended: []))
+        _ = try await fixture.end(1, .expired)
+        #expect(try await fixture.store.claim(lease: Fixtures.lease(3), identity: Fixtures.ada) == nil)
+        try await fixture.checkInvariants()
+    }
+
+    @Test("another sweep's directory is refused and left as it is")
+    func otherSweep() async throws {
+        let fixture = try await StoreFixture()
+        await #expect(throws: CoordinatorError.otherSweep(directory: "DIR", found: "sweep", wanted: "other")) {
+            try await fixture.store.adopt(Fixtures.plan(name: "other"), directory: "DIR")
+        }
+        #expect(try await fixture.query("SELECT name FROM sweep") == ["\"sweep\""])
+    }
+
+    @Test("a plan that contradicts itself is refused whole", arguments: BadPlan.allCases)
+    func badPlans(bad: BadPlan) async throws {
+        let fixture = try await StoreFixture()
+        let plan = try bad.apply(to: Fixtures.plan(source: "edited"))
+        await #expect {
+            try await fixture.store.adopt(plan, directory: "DIR")
+        } throws: { error in
+            if case .badPlan? = error as? CoordinatorError { true } else { false }
+        }
+        #expect(try await fixture.query("SELECT source FROM sweep") == ["\"name: sweep\""])
+    }
+
+    @Test("a shard too long for one frame is granted in parts")
+    func longShard() async throws {
+        let prompt = String(repeating: "\u{1}", count: 5000)
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: [prompt], guidances: 20))
+        var granted = 0
+        for lease in 1...20 {
+            guard let grant = try await fixture.store.claim(lease: Fixtures.lease(lease), identity: Fixtures.ada) else {
+                break
+            }
+            granted += grant.cells.count
+            #expect(grant.cells.reduce(0) { $0 + $1.wireBytes } <= GrantSize.limit)
+        }
+        #expect(granted == 20)
+        try await fixture.checkInvariants()
+    }
+
+    enum BadPlan: CaseIterable {
+        case doubledCell, missingCell, emptyShard, sharedCell, unknownCell, outOfOrder, noPosition, longPrompt
+
+        func apply(to plan: SweepPlan) throws -> SweepPlan {
+            var plan = plan
+            switch self {
+            case .doubledCell: plan.cells.append(plan.cells[0])
+            case .missingCell: plan.shards[0].cells.removeLast()
+            case .emptyShard: plan.shards.append(Shard(cells: []))
+            case .sharedCell: plan.shards[1].cells.append(plan.shards[0].cells[0])
+            case .unknownCell: plan.cells.removeLast()
+            case .outOfOrder: plan.positions.swapAt(0, 1)
+            case .noPosition: plan.cells[0].firstPosition = 99
+            case .longPrompt: plan.positions[0].prompt = String(repeating: "\u{1}", count: 50_000)
+            }
+            return plan
+        }
+    }
+}
