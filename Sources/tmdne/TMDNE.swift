@@ -17,7 +17,9 @@ struct TMDNE: AsyncParsableCommand {
             """,
         version: Program.version,
         groupedSubcommands: [
-            CommandGroup(name: "Sweeps", subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
+            CommandGroup(
+                name: "Sweeps",
+                subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
             CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
             CommandGroup(
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
