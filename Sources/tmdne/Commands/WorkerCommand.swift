@@ -23,14 +23,23 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        let token = try JoinToken(parsing: try tokenText())
+        let text = try tokenText()
+        let token: JoinToken
+        do {
+            token = try JoinToken(parsing: text)
+        } catch {
+            Console.note("Error: \(error)")
+            throw ExitCode.validationFailure
+        }
         let service = try LocalWorker(options: worker).service(token: token, logger: log.logger("tmdne.worker"))
         Console.note("Joining \(token)")
         let reporter = EventPrinter(events: service.events)
+        // A group stops its last service first, and the events end with the worker: told to stop before it, their
+        // printer would keep the worker from ever hearing of the signal.
         var configuration = ServiceGroupConfiguration(
             services: [
-                .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(service: reporter, successTerminationBehavior: .ignore),
+                .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
         configuration.maximumGracefulShutdownDuration = .seconds(180)
         do {
@@ -56,6 +65,6 @@ private struct EventPrinter: Service {
     let events: AsyncStream<WorkerEvent>
 
     func run() async throws {
-        for await event in events { Console.note("\(event)") }
+        for await event in events { event.line.map(Console.note) }
     }
 }
