@@ -83,15 +83,17 @@ private struct ProgressReporter: Service {
 
     func run() async {
         await cancelWhenGracefulShutdown {
-            var last: (done: Int, at: ContinuousClock.Instant)?
+            var last: (done: Int, state: SweepStatus.State, at: ContinuousClock.Instant)?
             while !Task.isCancelled {
                 guard let status = try? await server.status() else { return }
                 let now = ContinuousClock.now
                 if Console.isTerminal {
                     Console.rewrite(ProgressText.bar(status))
-                } else if last.map({ status.done != $0.done && now - $0.at >= .seconds(10) }) ?? true {
+                } else if last.map({
+                    status.state != $0.state || status.done != $0.done && now - $0.at >= .seconds(10)
+                }) ?? true {
                     Console.note(ProgressText.line(status))
-                    last = (status.done, now)
+                    last = (status.done, status.state, now)
                 }
                 let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
                 guard (try? await Task.sleep(for: pause)) != nil else { return }
