@@ -103,7 +103,17 @@ let package = Package(
             dependencies: ["SharedModel", .product(name: "NIOTestUtils", package: "swift-nio")],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "WorkerTests", dependencies: ["PNG", "SharedModel", "Worker"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: [
+                "PNG", "SharedModel", "Worker",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "tmdneTests", dependencies: ["Coordinator", "SharedModel", "tmdne"], swiftSettings: swiftSettings),
     ]
 )

@@ -49,8 +49,8 @@ extension DiffusionError: CustomStringConvertible {
         case .missingTensor(let name, let path):
             "\(path) has no tensor \"\(name)\", which its config.json asks for; check that both belong together."
         case .unusedTensors(let names, let path):
-            "\(path) holds \(names.count) tensors that its config.json does not use (\(Self.sample(of: names))); "
-                + "check that both belong together."
+            "\(path) holds tensors that its config.json does not use, \(names.count) in all "
+                + "(\(Self.sample(of: names))); check that both belong together."
         case .unreadableFile(let path, let reason):
             "\(path) cannot be read: \(reason)."
         case .wrongShape(let name, let path, let expected, let found):

@@ -110,13 +110,6 @@ struct PlanningTests {
         try await fixture.checkInvariants()
     }
 
-    @Test("a million-cell sweep's rows go in at a rate that a person waits for", .timeLimit(.minutes(1)))
-    func bulk() async throws {
-        let plan = try Fixtures.plan(prompts: (0..<100).map { "prompt \($0)" }, guidances: 100)
-        let fixture = try await StoreFixture(plan)
-        #expect(try await fixture.query("SELECT count(*) FROM cell") == ["10000"])
-    }
-
     enum BadPlan: CaseIterable {
         case doubledCell, missingCell, emptyShard, sharedCell, unknownCell, outOfOrder, noPosition, longPrompt
 

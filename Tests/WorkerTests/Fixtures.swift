@@ -12,22 +12,22 @@ enum Fixtures {
     }
 
     static func key(_ number: Int) throws -> CellKey {
-        try #require(CellKey(hex: hexadecimal(number, digits: 64)))
+        try granted(number).key
     }
 
-    static func granted(_ number: Int, fingerprint: Int = 1, steps: Int = 4) throws -> GrantedCell {
+    static func granted(_ number: Int, fingerprint: Int = 1) throws -> GrantedCell {
         let cell = Cell(
             fingerprint: hexadecimal(fingerprint, digits: 64), guidance: Decimal(number), height: 16,
-            negativePrompt: "", prompt: "woman at a blackboard", sampler: .ddim, seed: 7, steps: steps, width: 24)
+            negativePrompt: "", prompt: "woman at a blackboard", sampler: .ddim, seed: 7, steps: 4, width: 24)
         return GrantedCell(
-            key: try key(number), cell: cell, position: number, rawPrompt: "woman", rawNegativePrompt: "", style: "none"
+            key: cell.key, cell: cell, position: number, rawPrompt: "woman", rawNegativePrompt: "", style: "none"
         )
     }
 
-    static func grant(_ lease: Int, cells: some Sequence<Int>, steps: Int = 4) throws -> Grant {
+    static func grant(_ lease: Int, cells: some Sequence<Int>) throws -> Grant {
         Grant(
             lease: try self.lease(lease), shard: lease, model: "tiny",
-            cells: try cells.map { try granted($0, steps: steps) })
+            cells: try cells.map { try granted($0) })
     }
 
     static func entry(_ cell: Int, lease: Int, png: [UInt8] = [1, 2, 3]) throws -> SpoolEntry {

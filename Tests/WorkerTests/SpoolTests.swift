@@ -88,7 +88,8 @@ struct SpoolTests {
             let error = #expect(throws: WorkerError.self) {
                 try spool.add(try Fixtures.entry(1, lease: 1), png: [1, 2, 3])
             }
-            #expect("\(try #require(error))".contains("\(directory)/gone"))
+            let sentence = "\(try #require(error))"
+            #expect(sentence.contains("\(directory)/gone"))
         }
     }
 

@@ -81,7 +81,7 @@ struct WorkerSessionTests {
         #expect(joined.actions == [.cancel(.welcome), .schedule(.beat, after: .seconds(5)), claim])
 
         let grant = try Fixtures.grant(1, cells: [1])
-        #expect(script.receive(.grant(grant)) == [.render(grant, skipping: [])])
+        #expect(script.receive(.grant(grant)) == [.render(grant, sweep: "s", skipping: [])])
         #expect(script.report(.onLastGroup(grant.lease)) == [claim])
         let entry = try Fixtures.entry(1, lease: 1)
         #expect(script.report(.spooled(entry)) == [.load(entry)])
@@ -99,12 +99,12 @@ struct WorkerSessionTests {
         _ = script.after { $0.start() }
         script.join()
         let (first, second) = (try Fixtures.grant(1, cells: [1, 2]), try Fixtures.grant(2, cells: [3]))
-        #expect(script.receive(.grant(first)) == [.render(first, skipping: [])])
+        #expect(script.receive(.grant(first)) == [.render(first, sweep: "s", skipping: [])])
         #expect(script.report(.onLastGroup(first.lease)) == [claim])
         #expect(script.receive(.grant(second)) == [])
         #expect(script.report(.onLastGroup(first.lease)) == [])
         let actions = script.report(.ended(first.lease))
-        #expect(actions.contains(.render(second, skipping: [])))
+        #expect(actions.contains(.render(second, sweep: "s", skipping: [])))
         #expect(!actions.contains(claim))
     }
 
@@ -180,7 +180,7 @@ struct WorkerSessionTests {
         _ = script.after { $0.start() }
         script.join(keeping: [])
         let grant = try Fixtures.grant(2, cells: [1, 2])
-        #expect(script.receive(.grant(grant)) == [.render(grant, skipping: [entry.cell])])
+        #expect(script.receive(.grant(grant)) == [.render(grant, sweep: "s", skipping: [entry.cell])])
         _ = script.report(.spooled(try Fixtures.entry(2, lease: 2)))
         _ = script.report(.ended(grant.lease))
         #expect(script.deliver(entry.cell).sent.allSatisfy { $0 != .release(Release(lease: grant.lease)) })
@@ -316,7 +316,7 @@ struct WorkerSessionTests {
         #expect(script.receive(.drain(Drain(reason: "Done."))) == [])
         let (one, two) = (try Fixtures.entry(1, lease: 1), try Fixtures.entry(2, lease: 2))
         _ = script.report(.spooled(one))
-        #expect(script.report(.ended(first.lease)) == [.render(second, skipping: [])])
+        #expect(script.report(.ended(first.lease)) == [.render(second, sweep: "s", skipping: [])])
         _ = script.deliver(one.cell)
         _ = script.report(.spooled(two))
         #expect(script.report(.ended(second.lease)) == [])

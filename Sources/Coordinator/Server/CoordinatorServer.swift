@@ -28,7 +28,7 @@ package final class CoordinatorServer: Service {
     private let stop: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
     private let secret: JoinSecret
     private let settings: Settings
-    private let logger: Logger
+    let logger: Logger
 
     /// Locks the directory, opens or plans the sweep, and begins to listen.
     ///
@@ -96,8 +96,8 @@ package final class CoordinatorServer: Service {
     package func run() async throws {
         await withTaskCancellationOrGracefulShutdownHandler {
             await serve()
-        } onCancelOrGracefulShutdown: { [stop] in
-            stop.continuation.finish()
+        } onCancelOrGracefulShutdown: {
+            self.shutDown()
         }
     }
 
@@ -119,6 +119,12 @@ package final class CoordinatorServer: Service {
     /// Grants nothing more; ``run()`` returns when the workers have delivered.
     package func drain() async {
         await dispatcher.drain("The sweep is drained.")
+    }
+
+    /// Stops without draining: answers the uploads that are under way and closes. The workers keep their leases and come
+    /// back when the coordinator is started again.
+    package func shutDown() {
+        stop.continuation.finish()
     }
 
     /// Tries every failed cell again.

@@ -28,6 +28,7 @@ package struct ModelFolder: Sendable {
         vae = try VAEConfig(path: "\(path)/vae/config.json")
         scheduler = try SchedulerConfig(path: "\(path)/scheduler/scheduler_config.json")
         for part in ["text_encoder", "unet", "vae"] { _ = try WeightFiles.paths(in: "\(path)/\(part)") }
+        _ = try TokenizerFiles.Layout(folder: "\(path)/tokenizer")
         try checkAgreement()
     }
 

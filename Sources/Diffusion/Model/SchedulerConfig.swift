@@ -54,5 +54,10 @@ extension SchedulerConfig {
         guard betaStart <= betaEnd else {
             throw file.invalid("beta_end", "is \(betaEnd), which is less than beta_start \(betaStart)")
         }
+        // Every sampler divides by a level or by the difference of two.
+        let sigmas = NoiseSchedule(self).sigmas
+        guard sigmas[0] > 0, sigmas[sigmas.count - 1].isFinite, zip(sigmas, sigmas.dropFirst()).allSatisfy(<) else {
+            throw file.invalid("beta_start", "and beta_end give noise levels that single precision cannot tell apart")
+        }
     }
 }

@@ -19,22 +19,44 @@ struct TokenizerFiles {
     /// The file that holds the merges, for messages.
     let path: String
 
-    /// Reads the files in `folder`, as transformers saved them before its version 5 (`vocab.json` and `merges.txt`) or since
-    /// (`tokenizer.json`).
+    /// Which files there are: transformers saved two until its version 5, and one since.
+    enum Layout {
+        case combined(String)
+        case split(vocabulary: String, merges: String)
+
+        /// Looks for the files in `folder`.
+        ///
+        /// - Throws: ``DiffusionError/missingFile(path:remedy:)``.
+        init(folder: String) throws(DiffusionError) {
+            func path(_ name: String) -> String? {
+                let path = "\(folder)/\(name)"
+                return FileManager.default.fileExists(atPath: path) ? path : nil
+            }
+            let vocabulary = path("vocab.json")
+            if let vocabulary, let merges = path("merges.txt") {
+                self = .split(vocabulary: vocabulary, merges: merges)
+            } else if let combined = path("tokenizer.json") {
+                self = .combined(combined)
+            } else {
+                throw .missingFile(
+                    path: "\(folder)/\(vocabulary == nil ? "vocab.json" : "merges.txt")",
+                    remedy: "a tokenizer consists of vocab.json and merges.txt, or of tokenizer.json")
+            }
+        }
+    }
+
+    /// Reads the files in `folder`.
     init(folder: String) throws(DiffusionError) {
         specialTokens = try SpecialTokens(folder: folder)
-        let vocabularyPath = "\(folder)/vocab.json"
-        let mergesPath = "\(folder)/merges.txt"
-        let combinedPath = "\(folder)/tokenizer.json"
-        let manager = FileManager.default
-        if manager.fileExists(atPath: combinedPath), !manager.fileExists(atPath: mergesPath) {
-            path = combinedPath
+        switch try Layout(folder: folder) {
+        case .combined(let path):
+            self.path = path
             let file = try JSONFile.decode(CombinedFile.self, path: path, as: "a tokenizer")
             try file.check(path: path)
             merges = file.model.merges.map(\.pair)
             let added = (file.addedTokens ?? []).map { ($0.content, $0.id) }
             vocabulary = file.model.vocabulary.merging(added) { own, _ in own }
-        } else {
+        case .split(let vocabularyPath, let mergesPath):
             path = mergesPath
             vocabulary = try JSONFile.decode([String: Int32].self, path: vocabularyPath, as: "a vocabulary")
             merges = try Self.merges(path: mergesPath)

@@ -27,7 +27,6 @@ package final class DiffusionEngine: Engine {
         }
     }
 
-    package let device: String
     private let compute: any Device
     private let isSharing: Bool
     private let findModel: (String) throws -> Model
@@ -40,11 +39,13 @@ package final class DiffusionEngine: Engine {
     package init(
         device: any Device, isSharing: Bool = true, findModel: @escaping (_ name: String) throws -> Model
     ) {
-        self.device = device.label
         self.isSharing = isSharing
         self.findModel = findModel
         compute = device
     }
+
+    package var device: String { compute.label }
+    package var precision: String { compute.precision.rawValue }
 
     package func prepare(model: String, fingerprint: String) throws {
         guard loaded?.fingerprint != fingerprint else { return }

@@ -7,6 +7,8 @@ package import SharedModel
 package protocol Engine: AnyObject {
     /// What renders, for people: `cpu (AVX-512, 2 threads)`.
     var device: String { get }
+    /// What the networks are computed in: `fp32`, `bf16`.
+    var precision: String { get }
 
     /// Gets the model of a shard ready, if it is not already.
     ///

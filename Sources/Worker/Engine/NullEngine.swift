@@ -6,6 +6,7 @@ package import SharedModel
 /// It shows what everything but the inference costs, and makes hundreds of faults a minute affordable.
 package final class NullEngine: Engine {
     package let device = "null"
+    package let precision = "none"
     private let delay: Duration
 
     /// - Parameter delay: How long an image takes, spread evenly over the cell's steps.

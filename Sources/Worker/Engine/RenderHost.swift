@@ -13,15 +13,13 @@ final class RenderHost: @unchecked Sendable {
     let control = RenderControl()
     private let engineThread = NIOThreadPool(numberOfThreads: 1)
     private let spoolThread = NIOThreadPool(numberOfThreads: 1)
-    private let metadata: ImageTexts
     private let logger: Logger
     private var engine: (any Engine)?
     /// Held for its lock.
     private var directory: SpoolDirectory?
     private var spool: Spool?
 
-    init(metadata: @escaping ImageTexts, logger: Logger) {
-        self.metadata = metadata
+    init(logger: Logger) {
         self.logger = logger
         engineThread.start()
         spoolThread.start()
@@ -59,13 +57,16 @@ final class RenderHost: @unchecked Sendable {
     /// Renders a shard after those that were given before, except `skipped`; reports come from either thread and end
     /// with ``RenderReport/ended(_:)``.
     func render(
-        _ grant: Grant, skipping skipped: Set<CellKey>, observe: @escaping @Sendable (EngineProgress) -> Void,
+        _ grant: Grant, of sweep: String, skipping skipped: Set<CellKey>,
+        observe: @escaping @Sendable (EngineProgress) -> Void,
         report: @escaping @Sendable (RenderReport) -> Void
     ) {
         engineThread.submit { [self] state in
             guard state == .active, let engine else { return }
             let queue = SpoolQueue()
-            let device = engine.device
+            let metadata = { @Sendable [device = engine.device, precision = engine.precision] (granted: GrantedCell) in
+                ImageMetadata(granted, model: grant.model, sweep: sweep, device: device, precision: precision)
+            }
             control.note(lease: grant.lease, progress: nil)
             let runner = ShardRunner(
                 lease: grant.lease, model: grant.model, control: control,
@@ -73,7 +74,7 @@ final class RenderHost: @unchecked Sendable {
                     try queue.take()
                     spoolThread.submit { [self] state in
                         guard state == .active else { return queue.pass(isBroken: true) }
-                        let result = store(image, granted, lease: grant.lease, device: device)
+                        let result = store(image, metadata(granted), lease: grant.lease)
                         report(result)
                         if case .spoolBroken = result { return queue.pass(isBroken: true) }
                         queue.pass(isBroken: false)
@@ -122,21 +123,24 @@ final class RenderHost: @unchecked Sendable {
         }
     }
 
-    private func store(_ image: RenderedCell, _ granted: GrantedCell, lease: LeaseID, device: String) -> RenderReport {
+    private func store(_ image: RenderedCell, _ metadata: ImageMetadata, lease: LeaseID) -> RenderReport {
         let clock = ContinuousClock()
         let start = clock.now
         let png: [UInt8]
         do {
             png = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
-                .encode(texts: try metadata(granted, device))
+                .encode(texts: [
+                    PNGText(keyword: ImageMetadata.parametersKeyword, text: metadata.parameters),
+                    PNGText(keyword: ImageMetadata.keyword, text: metadata.json()),
+                ])
             guard png.count <= WireLimits.imageBytes else {
                 throw WorkerError.imageTooLarge(bytes: png.count, maximum: WireLimits.imageBytes)
             }
         } catch {
-            return .failed(lease, granted.key, reason: "\(error)")
+            return .failed(lease, image.cell, reason: "\(error)")
         }
         var entry = SpoolEntry(
-            lease: lease, cell: granted.key, sha256: Spool.sha256(of: png), bytes: png.count,
+            lease: lease, cell: image.cell, sha256: Spool.sha256(of: png), bytes: png.count,
             timings: Timings(encode: image.encode, denoise: image.denoise, decode: image.decode, png: 0))
         guard let spool else { return .spoolBroken(lease, reason: "The worker is ending.") }
         do {

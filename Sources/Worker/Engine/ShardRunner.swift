@@ -26,9 +26,14 @@ struct ShardRunner {
             let name = WireText.line(model, longest: 256)
             return report(.unusable(lease, .unusableModel(name: name, reason: "\(error)")))
         }
-        let (missing, reason) = attempt(cells, isLast: true, on: engine)
+        let sound = cells.filter { $0.cell.key == $0.key }
+        fail(
+            cells.filter { $0.cell.key != $0.key },
+            "The cell's key does not belong to its content; use the same tmdne on this host as on the coordinator's.")
+        guard !sound.isEmpty else { return }
+        let (missing, reason) = attempt(sound, isLast: true, on: engine)
         guard let reason else { return }
-        guard cells.count > 1 else { return fail(missing, reason) }
+        guard sound.count > 1 else { return fail(missing, reason) }
         for (index, granted) in missing.enumerated() {
             let (missing, reason) = attempt([granted], isLast: index == missing.count - 1, on: engine)
             if let reason { fail(missing, reason) }

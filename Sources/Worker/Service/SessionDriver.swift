@@ -85,7 +85,7 @@ final class SessionDriver: @unchecked Sendable {
         case .send(let message): send(message)
         case .schedule(let timer, let wait): schedule(timer, after: wait)
         case .cancel(let timer): timers.removeValue(forKey: timer)?.cancel()
-        case .render(let grant, let skipped): render(grant, skipping: skipped)
+        case .render(let grant, let sweep, let skipped): render(grant, of: sweep, skipping: skipped)
         case .loseRendering(let lease): host.control.lose(lease)
         case .windDownRendering: host.control.windDown()
         case .abortRendering: host.control.abort()
@@ -143,8 +143,8 @@ final class SessionDriver: @unchecked Sendable {
         }
     }
 
-    private func render(_ grant: Grant, skipping skipped: Set<CellKey>) {
-        host.render(grant, skipping: skipped) { [events] progress in
+    private func render(_ grant: Grant, of sweep: String, skipping skipped: Set<CellKey>) {
+        host.render(grant, of: sweep, skipping: skipped) { [events] progress in
             events.yield(.progressed(progress))
         } report: { report in
             self.eventLoop.execute { self.perform(self.session.reported(report)) }

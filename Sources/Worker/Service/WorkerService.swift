@@ -1,12 +1,8 @@
 package import Logging
 package import NIOCore
 import NIOPosix
-package import PNG
 import ServiceLifecycle
 package import SharedModel
-
-/// What is written into the PNG file of a cell, given the device that rendered it.
-package typealias ImageTexts = @Sendable (GrantedCell, _ device: String) throws -> [PNGText]
 
 /// A worker: joins a coordinator and renders shards until it is drained or asked to stop.
 ///
@@ -43,7 +39,6 @@ package struct WorkerService: Service {
 
     private let configuration: Configuration
     private let group: any EventLoopGroup
-    private let texts: ImageTexts
     private let makeEngine: @Sendable () throws -> any Engine
     private let logger: Logger
     private let continuation: AsyncStream<WorkerEvent>.Continuation
@@ -52,15 +47,13 @@ package struct WorkerService: Service {
     ///   - configuration: Who and where.
     ///   - group: Runs the connection and the heartbeats.
     ///   - logger: Gets what an operator may want to know afterwards.
-    ///   - texts: The images' metadata.
     ///   - makeEngine: Called once, on the thread that the engine then belongs to.
     package init(
         _ configuration: Configuration, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
-        logger: Logger, texts: @escaping ImageTexts, makeEngine: @escaping @Sendable () throws -> any Engine
+        logger: Logger, makeEngine: @escaping @Sendable () throws -> any Engine
     ) {
         self.configuration = configuration
         self.group = group
-        self.texts = texts
         self.makeEngine = makeEngine
         self.logger = logger
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
@@ -73,7 +66,7 @@ package struct WorkerService: Service {
         defer { continuation.finish() }
         // The secret would travel for all to read.
         guard configuration.token.publicKeyHash == nil else { throw WorkerError.encryptionUnavailable }
-        let host = RenderHost(metadata: texts, logger: logger)
+        let host = RenderHost(logger: logger)
         let ending: SessionEnding
         do {
             ending = try await work(on: host)

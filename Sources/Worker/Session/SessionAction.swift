@@ -11,7 +11,7 @@ enum SessionAction: Equatable, Sendable {
     case schedule(SessionTimer, after: Duration)
     case cancel(SessionTimer)
     /// Render a grant's cells but for those skipped; answered by reports.
-    case render(Grant, skipping: Set<CellKey>)
+    case render(Grant, sweep: String, skipping: Set<CellKey>)
     /// Stop rendering a lease at the next step.
     case loseRendering(LeaseID)
     /// Finish the images that are being rendered and begin no others.

@@ -42,6 +42,8 @@ struct WorkerSession: Sendable {
     private var backoff: Backoff
     private var connection = Connection.none
     private var hostIndex = 0
+    /// The sweep's name, as the latest welcome had it.
+    private var sweep = ""
     private var leases: LeaseBook
     private var deliveries: DeliveryQueue
     private var failures: [Fail] = []
@@ -147,6 +149,7 @@ struct WorkerSession: Sendable {
         // The bounds keep a strange coordinator from silence and from a flood alike.
         let heartbeat = Duration.seconds(min(max(welcome.heartbeatSeconds, 0.05), 60))
         connection = .ready(heartbeat: heartbeat)
+        sweep = welcome.sweep
         backoff.reset()
         hostIndex -= 1
         let lost = Set(leases.live).subtracting(welcome.leases)
@@ -339,7 +342,7 @@ struct WorkerSession: Sendable {
         if case .leaving = connection { return [] }
         var actions: [SessionAction] = []
         if !isStopping, failure == nil, let next = leases.beginNext(spooled: deliveries.contains) {
-            actions.append(.render(next.grant, skipping: next.skipped))
+            actions.append(.render(next.grant, sweep: sweep, skipping: next.skipped))
         }
         let returned = leases.settle()
         if case .ready = connection {

@@ -179,6 +179,11 @@ struct ConfigTests {
             Edit("trained_betas", "[0.1]", "asks for [0.1], which is not supported"),
             Edit("rescale_betas_zero_snr", "true", "asks for true, which is not supported"),
             Edit("beta_end", "0.0001", "is 0.0001, which is less than beta_start 0.00085"),
+            Edit(
+                "beta_start", "1e-9", "and beta_end give noise levels that single precision cannot tell apart"),
+            Edit(
+                "beta_end", "0.9", "and beta_end give noise levels that single precision cannot tell apart",
+                blaming: "beta_start"),
             Edit("num_train_timesteps", "1", "must be a whole number from 2 to 100000, but is 1"),
             Edit("steps_offset", "1000", "must be a whole number from 0 to 999, but is 1000"),
             Edit("timestep_spacing", "\"even\"", "must be leading or linspace or trailing, but is \"even\""),

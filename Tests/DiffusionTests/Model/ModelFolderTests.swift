@@ -30,7 +30,7 @@ struct ModelFolderTests {
         "without one of its files is refused with that file's name",
         arguments: [
             "model_index.json", "text_encoder/config.json", "unet/config.json", "vae/config.json",
-            "scheduler/scheduler_config.json", "vae",
+            "scheduler/scheduler_config.json", "vae", "tokenizer/vocab.json", "tokenizer/merges.txt",
         ])
     func missing(file: String) throws {
         try FileManager.default.removeItem(atPath: "\(path)/\(file)")

@@ -170,19 +170,20 @@ struct CLIPTokenizerTests {
 
     @Test("refuses files that are not readable at all")
     func unreadable() throws {
-        let remedy = "check the model's path"
+        let remedy = "a tokenizer consists of vocab.json and merges.txt, or of tokenizer.json"
         #expect(throws: DiffusionError.missingFile(path: "\(folder.path)/vocab.json", remedy: remedy)) {
             try CLIPTokenizer(folder: folder.path)
         }
         let path = try folder.write("[]", to: "vocab.json")
+        #expect(throws: DiffusionError.missingFile(path: "\(folder.path)/merges.txt", remedy: remedy)) {
+            try CLIPTokenizer(folder: folder.path)
+        }
+        try folder.write("#version: 0.2", to: "merges.txt")
         let reason = "it is not a vocabulary in JSON; download it again"
         #expect(throws: DiffusionError.unreadableFile(path: path, reason: reason)) {
             try CLIPTokenizer(folder: folder.path)
         }
         try folder.write(Self.vocabulary, to: "vocab.json")
-        #expect(throws: DiffusionError.missingFile(path: "\(folder.path)/merges.txt", remedy: remedy)) {
-            try CLIPTokenizer(folder: folder.path)
-        }
         let merges = try folder.write([0x61, 0x20, 0xFF], to: "merges.txt")
         #expect(
             throws: DiffusionError.invalidTokenizer(path: merges, problem: "its line 1 is not a pair of tokens")

@@ -1,0 +1,132 @@
+import Foundation
+import GRDB
+import SharedModel
+import Testing
+
+@testable import Coordinator
+
+@Suite("The directory of a sweep")
+struct DirectoryTests {
+    private let temporary = TemporaryDirectory()
+    private var directory: SweepDirectory { temporary.directory }
+
+    private func mode(_ url: URL) throws -> Int {
+        let attributes = try FileManager.default.attributesOfItem(atPath: url.path)
+        return try #require(attributes[.posixPermissions] as? Int)
+    }
+
+    @Test("a second coordinator is refused and told who the first is")
+    func lock() throws {
+        try directory.create()
+        #expect(try !DirectoryLock.isHeld(in: directory))
+        var first: DirectoryLock? = try DirectoryLock(directory)
+        #expect(try DirectoryLock.isHeld(in: directory))
+        #expect {
+            _ = try DirectoryLock(directory)
+        } throws: { error in
+            "\(error)".contains("process \(ProcessInfo.processInfo.processIdentifier) on ")
+        }
+        withExtendedLifetime(first) {}
+        first = nil
+        #expect(try !DirectoryLock.isHeld(in: directory))
+        _ = try DirectoryLock(directory)
+    }
+
+    @Test("the secret is kept, and for its owner alone")
+    func secret() throws {
+        try directory.create()
+        let secret = try SecretFile.load(directory)
+        #expect(try SecretFile.load(directory) == secret)
+        #expect(try mode(directory.secret) == 0o600)
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: directory.secret.path)
+        #expect(throws: CoordinatorError.exposedSecret(path: directory.secret.path)) { try SecretFile.load(directory) }
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: directory.secret.path)
+        try Data("nonsense".utf8).write(to: directory.secret)
+        #expect(throws: CoordinatorError.badSecret(path: directory.secret.path)) { try SecretFile.load(directory) }
+    }
+
+    @Test("a directory that can't be made is named")
+    func badDirectory() throws {
+        try directory.create()
+        let file = directory.url.appending(path: "file")
+        try Data().write(to: file)
+        #expect {
+            try SweepDirectory(file.appending(path: "sub")).create()
+        } throws: { error in
+            "\(error)".contains(file.path)
+        }
+    }
+
+    @Test("a file that is no database is refused and left alone")
+    func noDatabase() throws {
+        try directory.create()
+        let nonsense = Data(repeating: 0x41, count: 10_000)
+        try nonsense.write(to: directory.database)
+        #expect {
+            _ = try SweepStore(path: directory.database.path)
+        } throws: { error in
+            if case .damagedDatabase? = error as? CoordinatorError { true } else { false }
+        }
+        #expect(try Data(contentsOf: directory.database) == nonsense)
+    }
+
+    @Test("a damaged database is refused")
+    func damaged() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: (0..<20).map { "p\($0)" }, guidances: 20))
+        await fixture.store.close()
+        let path = fixture.temporary.directory.database
+        var bytes = try Data(contentsOf: path)
+        for page in 4..<12 {
+            bytes.replaceSubrange(page * 4096..<page * 4096 + 600, with: Data(repeating: 0xEE, count: 600))
+        }
+        try bytes.write(to: path)
+        #expect {
+            _ = try SweepStore(path: path.path)
+        } throws: { error in
+            if case .damagedDatabase? = error as? CoordinatorError { true } else { false }
+        }
+    }
+
+    @Test("a database of a newer version is refused")
+    func newer() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.query("INSERT INTO grdb_migrations VALUES ('v99')")
+        await fixture.store.close()
+        let path = fixture.temporary.directory.database.path
+        #expect(throws: CoordinatorError.newerDatabase(path: path)) { _ = try SweepStore(path: path) }
+        #expect(throws: CoordinatorError.newerDatabase(path: path)) { _ = try SweepReader(fixture.temporary.directory) }
+    }
+
+    @Test("a directory without a sweep can't be looked at")
+    func nothing() throws {
+        #expect(throws: CoordinatorError.noSweep(directory: directory.url.path)) { _ = try SweepReader(directory) }
+        #expect(throws: CoordinatorError.noSweep(directory: directory.url.path)) { try directory.isServed() }
+    }
+
+    @Test("requests are taken once")
+    func requests() throws {
+        try directory.create()
+        #expect(directory.takeRequests() == [])
+        try directory.submit(.pause)
+        try directory.submit(.retryFailed)
+        try directory.submit(.pause)
+        #expect(directory.takeRequests() == [.retryFailed, .pause])
+        #expect(directory.takeRequests() == [])
+    }
+
+    @Test("failed cells are retried right away where no coordinator runs, through it where one does")
+    func retry() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 1))
+        let key = try await fixture.claim(1).cells[0].key
+        _ = try await fixture.store.fail(Fail(lease: Fixtures.lease(1), cell: key, reason: "r"), from: Fixtures.ada)
+        await fixture.store.close()
+        let directory = fixture.temporary.directory
+        var lock: DirectoryLock? = try DirectoryLock(directory)
+        #expect(try await directory.retryFailed() == nil)
+        #expect(directory.takeRequests() == [.retryFailed])
+        withExtendedLifetime(lock) {}
+        lock = nil
+        #expect(try await directory.retryFailed() == 1)
+        #expect(try SweepReader(directory).status().pending == 1)
+    }
+}
