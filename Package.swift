@@ -26,6 +26,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .target(name: "CPNGShim", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
         .target(
@@ -42,7 +43,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(name: "Diffusion", dependencies: ["CDNNL", "CKernels"], swiftSettings: swiftSettings),
-        .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: swiftSettings),
+        .target(name: "PNG", dependencies: ["CPNGShim"], swiftSettings: swiftSettings),
         .target(
             name: "SharedModel",
             dependencies: [
@@ -73,6 +74,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -101,7 +103,17 @@ let package = Package(
             dependencies: ["SharedModel", .product(name: "NIOTestUtils", package: "swift-nio")],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "WorkerTests", dependencies: ["PNG", "SharedModel", "Worker"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: [
+                "PNG", "SharedModel", "Worker",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "tmdneTests", dependencies: ["Coordinator", "SharedModel", "tmdne"], swiftSettings: swiftSettings),
     ]
 )

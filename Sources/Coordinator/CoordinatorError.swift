@@ -26,6 +26,10 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case cannotListen(address: String, problem: String)
     /// A system call on a file failed.
     case file(path: String, action: String, problem: String, isDiskFull: Bool)
+    /// A command's option has a value that it can't have.
+    case option(name: String, value: String, wanted: String)
+    /// A contact sheet could not be drawn.
+    case drawing(problem: String)
     /// A worker's connection can't go on; the text is for the log and for the worker.
     case connection(String)
     /// The store was closed, or its transaction failed.
@@ -59,6 +63,10 @@ extension CoordinatorError: CustomStringConvertible {
             "Listening on \(address) failed (\(problem)); choose an address of this host and a free port with --listen."
         case .file(let path, let action, let problem, _):
             "\(action) \(path) failed: \(problem)."
+        case .option(let name, let value, let wanted):
+            "\(name) can't be “\(value)”; choose \(wanted)."
+        case .drawing(let problem):
+            "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
         case .connection(let problem):
             "The connection is closed: \(problem)."
         case .store(let problem):

@@ -1,1 +1,62 @@
+// The loops that oneDNN 2.6 does not have, or does not fuse: norms over NHWC with activation, attention without the
+// score matrix in memory, gated GELU, and copies. Single precision, row-major, last dimension fastest.
+//
+// All of them run on libgomp's threads, which oneDNN uses too, and must be called from one thread at a time. Every output
+// element is computed in an order that depends on its own row or image alone: neither the batch nor the number of threads
+// changes a bit. Pointers must not be null and must not overlap unless said; sizes are positive.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+enum tmdne_activation {
+    TMDNE_IDENTITY = 0,
+    TMDNE_SILU = 1,
+    TMDNE_QUICK_GELU = 2,
+    TMDNE_GELU = 3,
+};
+
+// Group normalisation of x[images][pixels][channels] over pixels and the channels of a group (Wu and He 2018), then the
+// activation. `shift`, or NULL, is added to x before: shift_rows is 1 or images, each row has `channels` values.
+// `scratch` holds tmdne_group_norm_scratch() doubles.
+size_t tmdne_group_norm_scratch(size_t images, size_t pixels, size_t channels, size_t groups);
+void tmdne_group_norm(
+    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, float *y,
+    double *scratch, size_t images, size_t pixels, size_t channels, size_t groups, float epsilon,
+    enum tmdne_activation activation);
+
+// Layer normalisation of x[rows][channels] over the channels (Ba et al. 2016).
+void tmdne_layer_norm(
+    const float *x, const float *scale, const float *bias, float *y, size_t rows, size_t channels, float epsilon);
+
+// Scaled dot-product attention (Vaswani et al. 2017) with an online softmax (Milakov and Gimelshein 2018), in blocks of keys.
+// q[batch][queries][heads * width], rows q_stride apart; k and v[batch / repeat][keys][heads * width], rows kv_stride
+// apart: `repeat` neighbours in the batch share keys and values. y[batch][queries][heads * width], dense. If causal,
+// query i sees keys 0...i. `scratch` holds tmdne_attention_scratch() floats, aligned to 64 bytes.
+struct tmdne_attention {
+    const float *q, *k, *v;
+    float *y, *scratch;
+    size_t batch, repeat, heads, width, queries, keys, q_stride, kv_stride;
+    float scale;
+    int causal;
+};
+size_t tmdne_attention_scratch(size_t key_batch, size_t heads, size_t width, size_t keys);
+void tmdne_attend(const struct tmdne_attention *a);
+// The widest head that tmdne_attend takes.
+size_t tmdne_attention_widest(void);
+
+// y[rows][inner] = x[rows][0 ..< inner] * gelu(x[rows][inner ..< 2 * inner]), the exact (erf) GELU (Shazeer 2020).
+void tmdne_gated_gelu(const float *x, float *y, size_t rows, size_t inner);
+
+// y = activation(x), element by element; y may be x.
+void tmdne_activate(const float *x, float *y, size_t count, enum tmdne_activation activation);
+
+// Nearest-neighbour resize of x[images][height][width][channels]: source row = row * height / out_height, rounded down.
+void tmdne_resize_nearest(
+    const float *x, float *y, size_t images, size_t height, size_t width, size_t out_height, size_t out_width,
+    size_t channels);
+
+// y[rows][a_channels + b_channels] = a beside b.
+void tmdne_concatenate(const float *a, size_t a_channels, const float *b, size_t b_channels, float *y, size_t rows);
+
+// Threads that the loops above, and oneDNN, use.
+int tmdne_thread_count(void);

@@ -1,12 +1,65 @@
+import Crypto
+
 /// The SHA-256 of a cell's canonical JSON: its identity in the database, on the wire and in the images' metadata.
+///
+/// Kept as four words, not as text: a plan may hold millions of keys.
 package struct CellKey: Hashable, Sendable {
-    /// 64 lower-case hexadecimal digits.
-    package let hex: String
+    private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// - Returns: `nil` unless `hex` is exactly 64 lower-case hexadecimal digits.
     package init?(hex: String) {
-        guard Hexadecimal.isLowercase(hex, digits: 64) else { return nil }
-        self.hex = hex
+        let digits = Array(hex.utf8)
+        guard digits.count == 64, let first = Self.word(digits[..<16]), let second = Self.word(digits[16..<32]),
+            let third = Self.word(digits[32..<48]), let fourth = Self.word(digits[48...])
+        else { return nil }
+        words = (first, second, third, fourth)
+    }
+
+    init(_ digest: SHA256Digest) {
+        words = digest.withUnsafeBytes { bytes in
+            func word(_ index: Int) -> UInt64 {
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+            }
+            return (word(0), word(1), word(2), word(3))
+        }
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    package var hex: String {
+        String(unsafeUninitializedCapacity: 64) { digits in
+            var index = 0
+            for word in [words.0, words.1, words.2, words.3] {
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
+                    digits[index] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+                    index += 1
+                }
+            }
+            return index
+        }
+    }
+
+    private static func word(_ digits: ArraySlice<UInt8>) -> UInt64? {
+        var word: UInt64 = 0
+        for digit in digits {
+            switch digit {
+            case 0x30...0x39: word = word << 4 | UInt64(digit - 0x30)
+            case 0x61...0x66: word = word << 4 | UInt64(digit - 0x57)
+            default: return nil
+            }
+        }
+        return word
+    }
+
+    package static func == (first: CellKey, second: CellKey) -> Bool {
+        first.words == second.words
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+        hasher.combine(words.2)
+        hasher.combine(words.3)
     }
 }
 

@@ -7,4 +7,13 @@ package enum SamplerName: String, CaseIterable, Codable, Sendable {
     case dpmpp2mKarras = "dpmpp-2m-karras"
     case euler
     case eulerAncestral = "euler-a"
+
+    /// - Throws: A ``SweepProblem`` that names the nearest sampler and lists all of them.
+    package init(named name: String) throws(SweepProblem) {
+        guard let sampler = SamplerName(rawValue: name) else {
+            let names = Self.allCases.map(\.rawValue)
+            throw .unknownSampler(name, nearest: Nearest.match(for: name, among: names), all: names)
+        }
+        self = sampler
+    }
 }

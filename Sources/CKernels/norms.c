@@ -1,0 +1,210 @@
+#include "CKernels.h"
+#include "parallel.h"
+#include "vector.h"
+
+#include <math.h>
+
+// Group norm in three passes: sums over pieces of an image, statistics of a group, and the result as x * factor + offset.
+// The pieces depend on the size of one image alone, and their sums are added in order, so that the result does too.
+
+static size_t piece_pixels(size_t channels) {
+    size_t pixels = 16384 / channels;
+    return pixels < 16 ? 16 : pixels;
+}
+
+static size_t piece_count(size_t pixels, size_t channels) {
+    size_t piece = piece_pixels(channels);
+    return (pixels + piece - 1) / piece;
+}
+
+size_t tmdne_group_norm_scratch(size_t images, size_t pixels, size_t channels, size_t groups) {
+    (void)groups;
+    // Two sums a channel of each piece, then factor and offset of each channel of an image.
+    return images * (piece_count(pixels, channels) + 1) * 2 * channels;
+}
+
+struct group_norm {
+    const float *x, *shift, *scale, *bias;
+    float *y;
+    double *sums, *affine;
+    size_t shift_rows, pixels, channels, groups, pieces;
+    float epsilon;
+    int silu;
+};
+
+// Sums of one channel about the first pixel's value: variance from plain squares would lose digits where the mean is large.
+TMDNE_CLONES static void sum_pieces(const void *context, size_t begin, size_t end) {
+    const struct group_norm *g = context;
+    size_t channels = g->channels, step = piece_pixels(channels);
+    for (size_t piece = begin; piece < end; piece++) {
+        size_t image = piece / g->pieces, first = piece % g->pieces * step;
+        size_t last = first + step < g->pixels ? first + step : g->pixels;
+        const float *x = g->x + image * g->pixels * channels;
+        double *sums = g->sums + piece * 2 * channels;
+        for (size_t c = 0; c < channels; c += 16) {
+            size_t lanes = channels - c < 16 ? channels - c : 16;
+            f32x16 pivot = {0}, sum = {0}, squares = {0};
+            memcpy(&pivot, x + c, lanes * sizeof(float));
+            if (lanes == 16) {
+                for (size_t pixel = first; pixel < last; pixel++) {
+                    f32x16 v;
+                    load16(&v, x + pixel * channels + c);
+                    v -= pivot;
+                    sum += v;
+                    squares += v * v;
+                }
+            } else {
+                for (size_t pixel = first; pixel < last; pixel++) {
+                    f32x16 v = {0};
+                    memcpy(&v, x + pixel * channels + c, lanes * sizeof(float));
+                    v -= pivot;
+                    sum += v;
+                    squares += v * v;
+                }
+            }
+            for (size_t lane = 0; lane < lanes; lane++) {
+                sums[c + lane] = sum[lane];
+                sums[channels + c + lane] = squares[lane];
+            }
+        }
+    }
+}
+
+static void finish_image(const struct group_norm *g, size_t image) {
+    size_t channels = g->channels, width = channels / g->groups;
+    const float *pivot = g->x + image * g->pixels * channels;
+    const float *shift = g->shift ? g->shift + (g->shift_rows == 1 ? 0 : image * channels) : NULL;
+    double *totals = g->sums + image * g->pieces * 2 * channels;
+    double *factor = g->affine + image * 2 * channels, *offset = factor + channels;
+    for (size_t piece = 1; piece < g->pieces; piece++)
+        for (size_t c = 0; c < 2 * channels; c++) totals[c] += totals[piece * 2 * channels + c];
+    double pixels = (double)g->pixels;
+    for (size_t group = 0; group < g->groups; group++) {
+        size_t first = group * width;
+        double mean = 0;
+        for (size_t c = first; c < first + width; c++)
+            mean += totals[c] / pixels + pivot[c] + (shift ? shift[c] : 0);
+        mean /= (double)width;
+        double variance = 0;
+        for (size_t c = first; c < first + width; c++) {
+            double from_mean = pivot[c] + (shift ? shift[c] : 0) - mean;
+            variance += totals[channels + c] + 2 * from_mean * totals[c] + pixels * from_mean * from_mean;
+        }
+        variance /= pixels * (double)width;
+        double inverse = 1 / sqrt((variance > 0 ? variance : 0) + g->epsilon);
+        for (size_t c = first; c < first + width; c++) {
+            factor[c] = inverse * g->scale[c];
+            offset[c] = g->bias[c] + ((shift ? shift[c] : 0) - mean) * factor[c];
+        }
+    }
+}
+
+TMDNE_CLONES static void apply_pieces(const void *context, size_t begin, size_t end) {
+    const struct group_norm *g = context;
+    size_t channels = g->channels, step = piece_pixels(channels);
+    for (size_t piece = begin; piece < end; piece++) {
+        size_t image = piece / g->pieces, first = piece % g->pieces * step;
+        size_t last = first + step < g->pixels ? first + step : g->pixels;
+        const double *factors = g->affine + image * 2 * channels;
+        for (size_t c = 0; c < channels; c += 16) {
+            size_t lanes = channels - c < 16 ? channels - c : 16;
+            f32x16 factor = {0}, offset = {0};
+            for (size_t lane = 0; lane < lanes; lane++) {
+                factor[lane] = (float)factors[c + lane];
+                offset[lane] = (float)factors[channels + c + lane];
+            }
+            size_t base = image * g->pixels * channels + c;
+            for (size_t pixel = first; pixel < last; pixel++) {
+                f32x16 v = {0};
+                if (lanes == 16) load16(&v, g->x + base + pixel * channels);
+                else memcpy(&v, g->x + base + pixel * channels, lanes * sizeof(float));
+                v = v * factor + offset;
+                if (g->silu) swish16(&v, 1.0f);
+                if (lanes == 16) store16(g->y + base + pixel * channels, &v);
+                else memcpy(g->y + base + pixel * channels, &v, lanes * sizeof(float));
+            }
+        }
+    }
+}
+
+static void finish_images(const void *context, size_t begin, size_t end) {
+    for (size_t image = begin; image < end; image++) finish_image(context, image);
+}
+
+void tmdne_group_norm(
+    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, float *y,
+    double *scratch, size_t images, size_t pixels, size_t channels, size_t groups, float epsilon,
+    enum tmdne_activation activation) {
+    size_t pieces = piece_count(pixels, channels), work = images * pixels * channels;
+    struct group_norm g = {
+        .x = x, .shift = shift, .scale = scale, .bias = bias, .y = y,
+        .sums = scratch, .affine = scratch + images * pieces * 2 * channels,
+        .shift_rows = shift_rows, .pixels = pixels, .channels = channels, .groups = groups, .pieces = pieces,
+        .epsilon = epsilon, .silu = activation == TMDNE_SILU,
+    };
+    tmdne_parallel(images * pieces, work, sum_pieces, &g);
+    tmdne_parallel(images, images * pieces * channels * 2, finish_images, &g);
+    tmdne_parallel(images * pieces, work * 2, apply_pieces, &g);
+}
+
+struct layer_norm {
+    const float *x, *scale, *bias;
+    float *y;
+    size_t channels;
+    float epsilon;
+};
+
+TMDNE_INLINE float lane_sum(const f32x16 *v) {
+    float sum = 0;
+    for (size_t lane = 0; lane < 16; lane++) sum += (*v)[lane];
+    return sum;
+}
+
+TMDNE_CLONES static void layer_norm_rows(const void *context, size_t begin, size_t end) {
+    const struct layer_norm *n = context;
+    size_t channels = n->channels, whole = channels / 16 * 16, rest = (channels - whole) * sizeof(float);
+    for (size_t row = begin; row < end; row++) {
+        const float *x = n->x + row * channels;
+        float *y = n->y + row * channels;
+        f32x16 sum = {0}, squares = {0};
+        for (size_t c = 0; c < whole; c += 16) {
+            f32x16 v;
+            load16(&v, x + c);
+            sum += v;
+        }
+        if (rest) {
+            f32x16 v = {0};
+            memcpy(&v, x + whole, rest);
+            sum += v;
+        }
+        float mean = lane_sum(&sum) / (float)channels;
+        for (size_t c = 0; c < whole; c += 16) {
+            f32x16 v;
+            load16(&v, x + c);
+            v -= mean;
+            squares += v * v;
+        }
+        if (rest) {
+            f32x16 v = TMDNE_SPLAT(mean);
+            memcpy(&v, x + whole, rest);
+            v -= mean;
+            squares += v * v;
+        }
+        float inverse = 1 / sqrtf(lane_sum(&squares) / (float)channels + n->epsilon);
+        for (size_t c = 0; c < channels; c += 16) {
+            size_t bytes = c < whole ? 64 : rest;
+            f32x16 v = {0}, scale = {0}, bias = {0};
+            memcpy(&v, x + c, bytes);
+            memcpy(&scale, n->scale + c, bytes);
+            memcpy(&bias, n->bias + c, bytes);
+            v = (v - mean) * inverse * scale + bias;
+            memcpy(y + c, &v, bytes);
+        }
+    }
+}
+
+void tmdne_layer_norm(
+    const float *x, const float *scale, const float *bias, float *y, size_t rows, size_t channels, float epsilon) {
+    struct layer_norm n = {x, scale, bias, y, channels, epsilon};
+    tmdne_parallel(rows, rows * channels * 3, layer_norm_rows, &n);
+}

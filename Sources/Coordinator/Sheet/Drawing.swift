@@ -1,0 +1,32 @@
+/// A colour of the sRGB space, each part from 0 to 1.
+struct Color: Equatable {
+    let red: Double
+    let green: Double
+    let blue: Double
+
+    /// - Parameter hex: `0xRRGGBB`.
+    init(_ hex: UInt32) {
+        red = Double(hex >> 16 & 0xFF) / 255
+        green = Double(hex >> 8 & 0xFF) / 255
+        blue = Double(hex & 0xFF) / 255
+    }
+}
+
+/// An area in pixels, from its upper left corner.
+struct Rectangle: Equatable {
+    var x: Double
+    var y: Double
+    var width: Double
+    var height: Double
+}
+
+/// How a text is set.
+struct TextStyle: Equatable {
+    /// Height of the font in pixels.
+    var size: Double
+    var color: Color
+    var isBold = false
+    var isCentered = false
+    /// What needs more lines ends in an ellipsis.
+    var maximumLines = 1
+}

@@ -1,0 +1,165 @@
+import CKernels
+
+/// The processor: oneDNN for convolutions and products, own loops for the rest, 32-bit floats, no transposes.
+///
+/// One thread at a time may use it; oneDNN and the loops share libgomp's threads.
+package final class CPUDevice: Device {
+    let library: OneDNNLibrary
+    private let pool = CPUBufferPool()
+    package let precision = Precision.fp32
+
+    /// - Throws: ``DiffusionError`` when oneDNN finds no engine.
+    package init() throws {
+        library = try OneDNNLibrary()
+    }
+
+    package var label: String {
+        let threads = tmdne_thread_count()
+        return "cpu (\(OneDNNLibrary.instructionSet), \(threads) \(threads == 1 ? "thread" : "threads"))"
+    }
+
+    package var widestHead: Int { tmdne_attention_widest() }
+
+    /// oneDNN's version, for `doctor`.
+    package static var libraryVersion: String { OneDNNLibrary.version }
+
+    package func upload(_ values: [Float], shape: [Int]) throws -> Tensor {
+        let tensor = Tensor(shape: shape, storage: try buffer(of: values))
+        precondition(tensor.count == values.count, "\(values.count) values for \(shape)")
+        return tensor
+    }
+
+    package func download(_ tensor: Tensor) -> [Float] {
+        Array(UnsafeBufferPointer(start: address(tensor), count: tensor.count))
+    }
+
+    package func convolution(
+        _ shape: ConvolutionShape, weights: [Float], bias: [Float]
+    ) throws -> any ConvolutionKernel {
+        try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
+    }
+
+    package func linear(
+        inputs: Int, outputs: Int, weights: [Float], bias: [Float]?
+    ) throws -> any LinearKernel {
+        try OneDNNLinear(device: self, inputs: inputs, outputs: outputs, weights: weights, bias: bias)
+    }
+
+    package func groupNorm(
+        _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
+        activation: Activation
+    ) throws -> Tensor {
+        let images = x.shape[0]
+        let pixels = x.rows / images
+        precondition(x.channels % groups == 0 && scale.count == x.channels && bias.count == x.channels)
+        precondition(shift.map { $0.channels == x.channels && ($0.rows == 1 || $0.rows == images) } ?? true)
+        precondition(activation == .identity || activation == .silu)
+        let result = try empty(x.shape)
+        let doubles = tmdne_group_norm_scratch(images, pixels, x.channels, groups)
+        let scratch = try pool.buffer(count: doubles * 2)
+        scratch.pointer.withMemoryRebound(to: Double.self, capacity: doubles) {
+            tmdne_group_norm(
+                address(x), shift.map(address), shift?.rows ?? 1, address(scale), address(bias), address(result), $0,
+                images, pixels, x.channels, groups, epsilon, activation.kernel)
+        }
+        return result
+    }
+
+    package func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
+        precondition(scale.count == x.channels && bias.count == x.channels)
+        let result = try empty(x.shape)
+        tmdne_layer_norm(address(x), address(scale), address(bias), address(result), x.rows, x.channels, epsilon)
+        return result
+    }
+
+    package func attention(
+        queries: TensorSlice, keys: TensorSlice, values: TensorSlice, heads: Int, headWidth: Int, isCausal: Bool
+    ) throws -> Tensor {
+        let batch = queries.tensor.shape[0]
+        let keyBatch = keys.tensor.shape[0]
+        let keyCount = keys.tensor.rows / keyBatch
+        let model = heads * headWidth
+        precondition(batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape)
+        precondition(headWidth <= widestHead, "a head of \(headWidth) channels")
+        precondition(
+            [queries, keys, values].allSatisfy { $0.firstChannel >= 0 && $0.firstChannel + model <= $0.tensor.channels }
+        )
+        let queryCount = queries.tensor.rows / batch
+        let result = try empty([batch, queryCount, model])
+        let scratch = try pool.buffer(count: tmdne_attention_scratch(keyBatch, heads, headWidth, keyCount))
+        var call = tmdne_attention(
+            q: address(queries), k: address(keys), v: address(values), y: address(result), scratch: scratch.pointer,
+            batch: batch, repeat: batch / keyBatch, heads: heads, width: headWidth, queries: queryCount, keys: keyCount,
+            q_stride: queries.tensor.channels, kv_stride: keys.tensor.channels,
+            scale: 1 / Float(headWidth).squareRoot(), causal: isCausal ? 1 : 0)
+        tmdne_attend(&call)
+        return result
+    }
+
+    package func gatedGELU(_ x: Tensor) throws -> Tensor {
+        precondition(x.channels % 2 == 0)
+        let result = try empty(x.shape.dropLast() + [x.channels / 2])
+        tmdne_gated_gelu(address(x), address(result), x.rows, result.channels)
+        return result
+    }
+
+    package func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor {
+        let result = try empty(x.shape)
+        tmdne_activate(address(x), address(result), x.count, activation.kernel)
+        return result
+    }
+
+    package func resized(_ x: Tensor, height: Int, width: Int) throws -> Tensor {
+        precondition(x.shape.count == 4)
+        let result = try empty([x.shape[0], height, width, x.channels])
+        tmdne_resize_nearest(
+            address(x), address(result), x.shape[0], x.shape[1], x.shape[2], height, width, x.channels)
+        return result
+    }
+
+    package func concatenated(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+        precondition(a.shape.dropLast() == b.shape.dropLast(), "cannot join \(a.shape) and \(b.shape)")
+        let result = try empty(a.shape.dropLast() + [a.channels + b.channels])
+        tmdne_concatenate(address(a), a.channels, address(b), b.channels, address(result), a.rows)
+        return result
+    }
+}
+
+extension CPUDevice {
+    /// Memory for a result that an operation will fill.
+    func empty(_ shape: [Int]) throws -> Tensor {
+        Tensor(shape: shape, storage: try pool.buffer(count: shape.reduce(1, *)))
+    }
+
+    func buffer(of values: [Float]) throws -> CPUBuffer {
+        let buffer = try pool.buffer(count: values.count)
+        values.withUnsafeBufferPointer {
+            guard let source = $0.baseAddress else { return }
+            buffer.pointer.update(from: source, count: values.count)
+        }
+        return buffer
+    }
+
+    /// Where a tensor of this device lies; valid while the tensor lives.
+    func address(_ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+        guard let buffer = tensor.storage as? CPUBuffer else {
+            preconditionFailure("a tensor of another device was given to the CPU")
+        }
+        return buffer.pointer
+    }
+
+    private func address(_ slice: TensorSlice) -> UnsafePointer<Float> {
+        UnsafePointer(address(slice.tensor) + slice.firstChannel)
+    }
+}
+
+extension Activation {
+    fileprivate var kernel: tmdne_activation {
+        switch self {
+        case .identity: TMDNE_IDENTITY
+        case .silu: TMDNE_SILU
+        case .quickGELU: TMDNE_QUICK_GELU
+        case .gelu: TMDNE_GELU
+        }
+    }
+}

@@ -1,0 +1,94 @@
+/// What the networks need of a machine: the fused operations of a diffusion model, nothing finer.
+///
+/// The networks are written once against this protocol. Operations take and return tensors of the device, run in order,
+/// and are called from one thread. Shapes that contradict each other are broken invariants, since configurations are
+/// checked before a network is built; what can fail at run time is memory and the device's library.
+///
+/// Batch invariance is part of the contract: an image's numbers do not depend on how many others are in the batch.
+package protocol Device: AnyObject {
+    /// For people and for the images' metadata: `cpu (AVX-512, 2 threads)`.
+    var label: String { get }
+    /// What activations and products are computed in.
+    var precision: Precision { get }
+    /// The most channels that an attention head may have.
+    var widestHead: Int { get }
+
+    /// Copies `values`, in row-major order, to the device.
+    func upload(_ values: [Float], shape: [Int]) throws -> Tensor
+    /// Copies a tensor back.
+    func download(_ tensor: Tensor) throws -> [Float]
+
+    /// Packs a convolution's weights `[output, input, row, column]` in the device's own layout.
+    func convolution(_ shape: ConvolutionShape, weights: [Float], bias: [Float]) throws -> any ConvolutionKernel
+    /// Packs a product's weights `[output, input]`.
+    func linear(inputs: Int, outputs: Int, weights: [Float], bias: [Float]?) throws -> any LinearKernel
+
+    /// Group normalisation of `[batch, height, width, channel]`, then the activation.
+    ///
+    /// `shift`, `[1 or batch, channel]`, is added before the statistics: the time embedding of a residual block.
+    func groupNorm(
+        _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
+        activation: Activation
+    ) throws -> Tensor
+    /// Layer normalisation over the channels.
+    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor
+    /// Scaled dot-product attention; the result is `[batch, token, heads * headWidth]`.
+    ///
+    /// Keys and values may have a smaller batch than the queries: neighbours among the queries then share them.
+    func attention(
+        queries: TensorSlice, keys: TensorSlice, values: TensorSlice, heads: Int, headWidth: Int, isCausal: Bool
+    ) throws -> Tensor
+    /// The first half of the channels times the GELU of the second.
+    func gatedGELU(_ x: Tensor) throws -> Tensor
+    func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor
+    /// Nearest-neighbour resize of `[batch, height, width, channel]`.
+    func resized(_ x: Tensor, height: Int, width: Int) throws -> Tensor
+    /// Joins two tensors along the channels.
+    func concatenated(_ a: Tensor, _ b: Tensor) throws -> Tensor
+}
+
+/// A convolution whose weights are on the device.
+package protocol ConvolutionKernel: AnyObject {
+    /// Convolves `[batch, height, width, input]`, adds the bias and, if given, `residual` of the result's shape.
+    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor
+}
+
+/// A product with a matrix whose weights are on the device.
+package protocol LinearKernel: AnyObject {
+    /// Multiplies the last dimension, adds bias and `residual`, then applies the activation.
+    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor
+}
+
+/// Sizes of a square convolution; padding on all sides alike.
+package struct ConvolutionShape: Hashable, Sendable {
+    package var inputs: Int
+    package var outputs: Int
+    package var kernel: Int
+    package var stride: Int
+    package var padding: Int
+
+    package init(inputs: Int, outputs: Int, kernel: Int, stride: Int = 1, padding: Int? = nil) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding ?? kernel / 2
+    }
+
+    /// The output's size along a side of `size` pixels.
+    func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
+}
+
+package enum Activation: Sendable {
+    case identity
+    /// x sigmoid(x) (Hendrycks and Gimpel 2016).
+    case silu
+    /// x sigmoid(1.702 x), as CLIP has it.
+    case quickGELU
+    /// The exact GELU, with erf.
+    case gelu
+}
+
+package enum Precision: String, Sendable {
+    case fp32
+}

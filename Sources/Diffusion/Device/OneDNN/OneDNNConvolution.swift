@@ -1,0 +1,79 @@
+import CDNNL
+
+/// A convolution over `[batch, height, width, channel]`, one primitive a picture size and batch.
+final class OneDNNConvolution: ConvolutionKernel {
+    private struct Key: Hashable {
+        var batch: Int
+        var height: Int
+        var width: Int
+        var isAdding: Bool
+    }
+
+    private let device: CPUDevice
+    private let shape: ConvolutionShape
+    private let weights: PackedWeights
+    private let bias: CPUBuffer
+    private var primitives: [Key: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
+
+    init(device: CPUDevice, shape: ConvolutionShape, weights: [Float], bias: [Float]) throws {
+        precondition(weights.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
+        precondition(bias.count == shape.outputs)
+        self.device = device
+        self.shape = shape
+        self.weights = PackedWeights(
+            library: device.library, values: weights,
+            descriptor: try OneDNNLibrary.descriptor(
+                [shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_oihw))
+        self.bias = try device.buffer(of: bias)
+    }
+
+    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+        precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
+        let key = Key(batch: x.shape[0], height: x.shape[1], width: x.shape[2], isAdding: residual != nil)
+        let result = try device.empty([key.batch, shape.output(key.height), shape.output(key.width), shape.outputs])
+        if let residual {
+            precondition(residual.shape == result.shape, "cannot add \(residual.shape) to \(result.shape)")
+            // The sum of oneDNN reads its destination; a second operand would leave the fast kernels.
+            device.address(result).update(from: device.address(residual), count: result.count)
+        }
+        let (primitive, weights) = try primitive(for: key)
+        try primitive.run([device.address(x), weights, bias.pointer, device.address(result)])
+        return result
+    }
+
+    private func primitive(
+        for key: Key
+    ) throws -> (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>) {
+        if let made = primitives[key] { return made }
+        var source = try OneDNNLibrary.descriptor([key.batch, shape.inputs, key.height, key.width], dnnl_nhwc)
+        var kernel = try OneDNNLibrary.descriptor(
+            [shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_format_tag_any)
+        var bias = try OneDNNLibrary.descriptor([shape.outputs], dnnl_a)
+        var target = try OneDNNLibrary.descriptor(
+            [key.batch, shape.outputs, shape.output(key.height), shape.output(key.width)], dnnl_nhwc)
+        let strides = [dnnl_dim_t](repeating: dnnl_dim_t(shape.stride), count: 2)
+        let padding = [dnnl_dim_t](repeating: dnnl_dim_t(shape.padding), count: 2)
+        var description = dnnl_convolution_desc_t()
+        try OneDNNLibrary.check(
+            dnnl_convolution_forward_desc_init(
+                &description, dnnl_forward_inference, dnnl_convolution_direct, &source, &kernel, &bias, &target,
+                strides, padding, padding),
+            "dnnl_convolution_forward_desc_init")
+
+        var postOperations: dnnl_post_ops_t?
+        try OneDNNLibrary.check(dnnl_post_ops_create(&postOperations), "dnnl_post_ops_create")
+        defer { dnnl_post_ops_destroy(postOperations) }
+        if key.isAdding {
+            try OneDNNLibrary.check(dnnl_post_ops_append_sum(postOperations, 1), "dnnl_post_ops_append_sum")
+        }
+        let primitive = try OneDNNPrimitive(
+            library: device.library, description: &description, postOperations: postOperations,
+            arguments: [
+                (DNNL_ARG_SRC_0, dnnl_query_src_md), (DNNL_ARG_WEIGHTS_0, dnnl_query_weights_md),
+                (DNNL_ARG_BIAS, dnnl_query_weights_md), (DNNL_ARG_DST_0, dnnl_query_dst_md),
+            ])
+        let made = (primitive, try weights.address(in: primitive.weightsDescriptor))
+        primitives[key] = made
+        return made
+    }
+}

@@ -1,0 +1,45 @@
+/// The shape of a CLIP text encoder, from `text_encoder/config.json`.
+package struct TextEncoderConfig: Equatable, Sendable {
+    /// The activations that CLIP's feed-forward layers are built with.
+    package enum Activation: String, CaseIterable, Sendable {
+        /// The exact x·Φ(x).
+        case gelu
+        /// The approximation x·σ(1.702x) of OpenAI's models.
+        case quickGELU = "quick_gelu"
+    }
+
+    /// Number of token embeddings; every token id is below it.
+    package let vocabularySize: Int
+    /// Width of the embeddings and of the result.
+    package let hiddenSize: Int
+    /// Width of the feed-forward layers.
+    package let intermediateSize: Int
+    package let layerCount: Int
+    package let headCount: Int
+    /// Number of position embeddings: the length of every token sequence.
+    package let positionCount: Int
+    package let layerNormEpsilon: Float
+    package let activation: Activation
+}
+
+extension TextEncoderConfig {
+    /// Reads the config at `path`.
+    ///
+    /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
+    package init(path: String) throws(DiffusionError) {
+        let file = try ConfigFile(path: path)
+        try file.require("model_type", is: "clip_text_model")
+        vocabularySize = try file.integer("vocab_size", in: 3...10_000_000)
+        hiddenSize = try file.integer("hidden_size", in: 1...65_536)
+        intermediateSize = try file.integer("intermediate_size", in: 1...262_144)
+        layerCount = try file.integer("num_hidden_layers", in: 1...256)
+        headCount = try file.integer("num_attention_heads", in: 1...1024)
+        positionCount = try file.integer("max_position_embeddings", in: 3...4096, default: 77)
+        layerNormEpsilon = Float(try file.number("layer_norm_eps", in: 1e-12...0.1, default: 1e-5))
+        activation = try file.choice("hidden_act", default: .quickGELU)
+        guard hiddenSize.isMultiple(of: headCount) else {
+            throw file.invalid(
+                "num_attention_heads", "is \(headCount), which does not divide hidden_size \(hiddenSize)")
+        }
+    }
+}

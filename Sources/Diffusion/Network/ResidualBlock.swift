@@ -1,0 +1,61 @@
+/// diffusers' `ResnetBlock2D`: norm, SiLU, convolution, time embedding, and the same again, beside a shortcut (He et al. 2016).
+struct ResidualBlock {
+    private let norm1: GroupNorm
+    private let convolution1: Convolution
+    private let timeProjection: Linear?
+    private let norm2: GroupNorm
+    private let convolution2: Convolution
+    private let shortcut: Linear?
+
+    /// `timeChannels` is the width of the time embedding; `nil` in the autoencoder, which has none.
+    init(
+        _ source: LayerSource, inputs: Int, outputs: Int, timeChannels: Int?, groups: Int, epsilon: Float
+    ) throws {
+        norm1 = try source.groupNorm("norm1", channels: inputs, groups: groups, epsilon: epsilon)
+        convolution1 = try source.convolution("conv1", inputs: inputs, outputs: outputs)
+        timeProjection = try timeChannels.map {
+            try source.linear("time_emb_proj", inputs: $0, outputs: outputs)
+        }
+        norm2 = try source.groupNorm("norm2", channels: outputs, groups: groups, epsilon: epsilon)
+        convolution2 = try source.convolution("conv2", inputs: outputs, outputs: outputs)
+        shortcut =
+            inputs == outputs
+            ? nil : try source.linear("conv_shortcut", inputs: inputs, outputs: outputs, isConvolution: true)
+    }
+
+    /// `[batch, height, width, input]` to `[batch, height, width, output]`; `time` is the activated time embedding,
+    /// `[1 or batch, time]`, not `nil` if the block was built with one.
+    func callAsFunction(_ x: Tensor, time: Tensor? = nil) throws -> Tensor {
+        let shift = try time.flatMap { time in try timeProjection.map { try $0(time) } }
+        let hidden = try convolution1(try norm1(x, activation: .silu))
+        let residual = try shortcut.map { try $0(x) } ?? x
+        return try convolution2(try norm2(hidden, adding: shift, activation: .silu), adding: residual)
+    }
+}
+
+/// Halves a picture: a convolution of stride 2.
+struct Downsample {
+    private let convolution: Convolution
+
+    init(_ source: LayerSource, channels: Int, padding: Int) throws {
+        convolution = try source.convolution("conv", inputs: channels, outputs: channels, stride: 2, padding: padding)
+    }
+
+    func callAsFunction(_ x: Tensor) throws -> Tensor { try convolution(x) }
+}
+
+/// Doubles a picture: nearest neighbour, then a convolution.
+struct Upsample {
+    private let device: any Device
+    private let convolution: Convolution
+
+    init(_ source: LayerSource, channels: Int) throws {
+        device = source.device
+        convolution = try source.convolution("conv", inputs: channels, outputs: channels)
+    }
+
+    /// The result is twice as large unless it must meet a skip connection of a given size.
+    func callAsFunction(_ x: Tensor, height: Int? = nil, width: Int? = nil) throws -> Tensor {
+        try convolution(try device.resized(x, height: height ?? 2 * x.shape[1], width: width ?? 2 * x.shape[2]))
+    }
+}

@@ -1,0 +1,201 @@
+/// A loaded model that renders rows of cells.
+///
+/// What the cells of a row have in common is computed once: the text's encoding, its keys and values for every
+/// cross-attention, and the first UNet evaluation, whose input does not know the guidance yet. Several cells go through the
+/// UNet as one batch while their activations are small. None of this changes a bit of any picture, because a device's
+/// numbers do not depend on the batch.
+///
+/// Belongs to one thread.
+package final class Pipeline {
+    private let folder: ModelFolder
+    private let device: any Device
+    private let tokenizer: CLIPTokenizer
+    private let textEncoder: TextEncoder
+    private let unet: UNet
+    private let decoder: VAEDecoder
+    private let schedule: NoiseSchedule
+
+    /// Loads the model's weights onto `device`.
+    ///
+    /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
+    package init(model folder: ModelFolder, device: any Device) throws {
+        self.folder = folder
+        self.device = device
+        tokenizer = try folder.tokenizer()
+        textEncoder = try TextEncoder(
+            config: folder.textEncoder, weights: try folder.textEncoderWeights(), device: device)
+        unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
+        decoder = try VAEDecoder(config: folder.vae, weights: try folder.vaeWeights(), device: device)
+        schedule = NoiseSchedule(folder.scheduler)
+    }
+
+    /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
+    package var deviceLabel: String { device.label }
+    package var precision: Precision { device.precision }
+
+    /// Renders the cells of `row`.
+    ///
+    /// - Parameters:
+    ///   - row: what to render.
+    ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
+    ///   - progress: called after every step; `false` stops the rendering, and nothing more is emitted.
+    ///   - emit: gets each image once it is finished, in the order of the guidances as far as batches allow.
+    /// - Throws: ``DiffusionError``, or what `emit` throws.
+    package func render(
+        _ row: RowRequest, isSharing: Bool = true, progress: (RowProgress) -> Bool = { _ in true },
+        emit: (RenderedImage) throws -> Void
+    ) throws {
+        let scale = folder.vae.upscaling
+        guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
+            throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
+        }
+        let sampler = try Sampler(row.sampler, schedule: schedule, steps: row.steps)
+        // Cells with and without guidance take different batches.
+        let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
+        var shared: SharedWork?
+        for indices in batches {
+            let work: SharedWork
+            if let shared, isSharing {
+                work = shared
+            } else {
+                let sharers = isSharing ? row.guidances.count : 1
+                let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains { $0 > 1 }
+                work = try prepare(row, sampler: sampler, isGuided: isGuided, sharers: sharers)
+                shared = work
+            }
+            guard try denoise(indices, of: row, with: work, sampler: sampler, progress: progress, emit: emit) else {
+                return
+            }
+        }
+    }
+
+    /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
+    private func batches(of row: RowRequest) -> [[Int]] {
+        let scale = folder.vae.upscaling
+        let floats = 2 * (row.width / scale) * (row.height / scale) * folder.unet.blockOutChannels[0]
+        let limit = max(1, Self.batchFloats / floats)
+        let (guided, plain) = (
+            row.guidances.indices.filter { row.guidances[$0] > 1 },
+            row.guidances.indices.filter { !(row.guidances[$0] > 1) }
+        )
+        return [guided, plain].flatMap { indices in
+            stride(from: 0, to: indices.count, by: limit).map { Array(indices[$0..<min($0 + limit, indices.count)]) }
+        }
+    }
+
+    private static let batchFloats = 1 << 18
+}
+
+extension Pipeline {
+    /// What the cells of a row have in common.
+    private struct SharedWork {
+        /// Negative and positive text; only the positive one without guidance.
+        var texts: UNet.Context
+        /// The positive text alone, for cells without guidance among cells with it.
+        var positive: UNet.Context
+        var latentShape: LatentShape
+        /// Latents before the first step, and the generator that the steps of ancestral samplers go on with.
+        var latents: [Float]
+        var generator: TorchGenerator
+        /// The first evaluation, by text.
+        var firstNegative: [Float]
+        var firstPositive: [Float]
+        /// A cell's part of the seconds spent here.
+        var encodeShare: Double
+        var firstShare: Double
+    }
+
+    private func prepare(_ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int) throws -> SharedWork {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let prompts = isGuided ? [row.negativePrompt, row.prompt] : [row.prompt]
+        let encoded = try textEncoder(prompts.map { tokenizer.encode($0) })
+        let texts = try unet.context(of: encoded)
+        let positive = isGuided ? try unet.context(of: try textEncoder([tokenizer.encode(row.prompt)])) : texts
+        let encodedAt = clock.now
+
+        let scale = folder.vae.upscaling
+        let shape = LatentShape(
+            channels: folder.vae.latentChannels, height: row.height / scale, width: row.width / scale)
+        var generator = TorchGenerator(seed: row.seed)
+        let latents = generator.normals(shape.count).map { $0 * sampler.initialNoiseScale }
+        let first = try evaluate(
+            [[Float]](repeating: latents, count: prompts.count), shape: shape, step: 0, sampler: sampler, context: texts
+        )
+        return SharedWork(
+            texts: texts, positive: positive, latentShape: shape, latents: latents, generator: generator,
+            firstNegative: isGuided ? first[0] : [], firstPositive: first[first.count - 1],
+            encodeShare: (encodedAt - start).seconds / Double(sharers),
+            firstShare: (clock.now - encodedAt).seconds / Double(sharers))
+    }
+
+    /// Takes a batch of cells through all steps and decodes them.
+    ///
+    /// - Returns: whether to go on.
+    private func denoise(
+        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler,
+        progress: (RowProgress) -> Bool, emit: (RenderedImage) throws -> Void
+    ) throws -> Bool {
+        let clock = ContinuousClock()
+        var start = clock.now
+        let isGuided = indices.contains { row.guidances[$0] > 1 }
+        var cells = indices.map { index in
+            CellInProgress(
+                guidance: Float(row.guidances[index]), latents: work.latents, generator: work.generator,
+                state: sampler.makeState())
+        }
+        let steps = sampler.timesteps.count
+        for step in 0..<steps {
+            let predictions = step == 0 ? [] : try evaluate(cells, isGuided: isGuided, step: step, sampler, work)
+            for cell in cells.indices {
+                let positive = step == 0 ? work.firstPositive : predictions[predictions.count - cells.count + cell]
+                let negative = step == 0 ? work.firstNegative : predictions[cell]
+                cells[cell].advance(
+                    step, sampler: sampler, positive: positive, negative: isGuided ? negative : nil)
+            }
+            guard progress(RowProgress(indices: indices, step: step + 1, steps: steps)) else { return false }
+        }
+        let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
+        for (index, cell) in zip(indices, cells) {
+            start = clock.now
+            let shape = work.latentShape
+            let picture = try decoder(
+                shape.channelsLast(cell.latents), shape: [1, shape.height, shape.width, shape.channels], on: device)
+            let pixels = try Self.bytes(try device.download(picture))
+            let decode = (clock.now - start).seconds
+            let timings = RenderTimings(encode: work.encodeShare, denoise: denoise, decode: decode)
+            try emit(
+                RenderedImage(index: index, width: row.width, height: row.height, pixels: pixels, timings: timings))
+        }
+        return true
+    }
+
+    private func evaluate(
+        _ cells: [CellInProgress], isGuided: Bool, step: Int, _ sampler: Sampler, _ work: SharedWork
+    ) throws -> [[Float]] {
+        let latents = cells.map(\.latents)
+        return try evaluate(
+            isGuided ? latents + latents : latents, shape: work.latentShape, step: step, sampler: sampler,
+            context: isGuided ? work.texts : work.positive)
+    }
+
+    /// One UNet evaluation of a batch; latents and predictions are `[channel, height, width]` each.
+    private func evaluate(
+        _ latents: [[Float]], shape: LatentShape, step: Int, sampler: Sampler, context: UNet.Context
+    ) throws -> [[Float]] {
+        let scale = sampler.inputScale(at: step)
+        let input = try device.upload(
+            latents.flatMap { shape.channelsLast($0, scale: scale) },
+            shape: [latents.count, shape.height, shape.width, shape.channels])
+        let output = try device.download(try unet(input, timestep: sampler.timesteps[step], context: context))
+        return latents.indices.map { shape.channelsFirst(output[($0 * shape.count)..<(($0 + 1) * shape.count)]) }
+    }
+
+    /// Rounds a decoded picture, about -1 to 1, to 8 bits, as diffusers does.
+    ///
+    /// - Throws: ``DiffusionError/notFinite`` when the model has lost itself in infinities.
+    private static func bytes(_ values: [Float]) throws -> [UInt8] {
+        guard values.allSatisfy(\.isFinite) else { throw DiffusionError.notFinite }
+        return values.map { UInt8((min(max($0 / 2 + 0.5, 0), 1) * 255).rounded(.toNearestOrEven)) }
+    }
+}

@@ -1,0 +1,138 @@
+/// A safetensors file, mapped into memory and read tensor by tensor.
+///
+/// The header is checked completely when the file is opened; numbers are only touched when they are asked for.
+package final class SafetensorsFile: Sendable {
+    /// The header of a model of a hundred thousand tensors takes some ten MB; the reference implementation stops here, too.
+    private static let longestHeader: UInt64 = 100_000_000
+    /// The header's length, a 64-bit little-endian number, stands before it.
+    private static let lengthSize = 8
+
+    private let file: MappedFile
+    private let header: SafetensorsHeader
+    /// Where the data area begins in the file.
+    private let dataStart: Int
+
+    /// Opens the file at `path` and checks its header.
+    ///
+    /// - Throws: ``DiffusionError`` when the file is missing or unreadable, or breaks the format.
+    package init(path: String) throws(DiffusionError) {
+        file = try MappedFile(path: path)
+        func invalid(_ problem: String) -> DiffusionError { .invalidWeights(path: path, problem: problem) }
+        guard file.count >= Self.lengthSize else {
+            throw invalid("it has only \(file.count) bytes")
+        }
+        let length = file.withBytes(in: 0..<Self.lengthSize) { bytes in
+            UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        }
+        guard length <= Self.longestHeader else {
+            throw invalid("it claims a header of \(length) bytes")
+        }
+        guard length <= UInt64(file.count - Self.lengthSize) else {
+            throw invalid("it claims a header of \(length) bytes, but has only \(file.count) bytes in all")
+        }
+        dataStart = Self.lengthSize + Int(length)
+        do throws(SafetensorsHeader.Failure) {
+            let json = file.withBytes(in: Self.lengthSize..<dataStart) { bytes in [UInt8](bytes) }
+            header = try SafetensorsHeader(json: json, dataCount: file.count - dataStart)
+        } catch {
+            throw invalid(error.problem)
+        }
+    }
+
+    /// Where the file is.
+    package var path: String { file.path }
+
+    /// The names of all tensors, sorted.
+    package var names: [String] { header.entries.keys.sorted() }
+
+    /// Whether the file holds a tensor of that name.
+    package func contains(_ name: String) -> Bool {
+        header.entries[name] != nil
+    }
+
+    /// The extent of each dimension of a tensor, outermost first, or nil when there is no such tensor.
+    package func shape(of name: String) -> [Int]? {
+        header.entries[name]?.shape
+    }
+
+    /// The name that the format gives to a tensor's number type, such as `F16`, or nil when there is no such tensor.
+    package func typeName(of name: String) -> String? {
+        header.entries[name]?.type.rawValue
+    }
+
+    /// The numbers of an F32, F16 or BF16 tensor in row-major order; the narrow types are widened exactly.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or type.
+    package func floats(_ name: String, shape: [Int]) throws(DiffusionError) -> [Float] {
+        let entry = try entry(name, shape: shape)
+        switch entry.type {
+        case .float32:
+            return numbers(of: entry)
+        case .float16:
+            return numbers(of: entry, widenedBy: Float.init(float16BitPattern:))
+        case .bfloat16:
+            return numbers(of: entry, widenedBy: Float.init(bfloat16BitPattern:))
+        default:
+            throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: entry.type.rawValue)
+        }
+    }
+
+    /// The numbers of a tensor that is stored in exactly the wanted type, in row-major order.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or type.
+    package func scalars<Scalar: TensorScalar>(
+        _ name: String, shape: [Int], as type: Scalar.Type = Scalar.self
+    ) throws(DiffusionError) -> [Scalar] {
+        let entry = try entry(name, shape: shape)
+        guard entry.type.rawValue == Scalar.tensorTypeName else {
+            throw .wrongType(name: name, path: path, expected: Scalar.tensorTypeName, found: entry.type.rawValue)
+        }
+        return numbers(of: entry)
+    }
+
+    /// The numbers of an I32 tensor in row-major order.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or type.
+    package func int32s(_ name: String, shape: [Int]) throws(DiffusionError) -> [Int32] {
+        try scalars(name, shape: shape)
+    }
+
+    private func entry(_ name: String, shape: [Int]) throws(DiffusionError) -> SafetensorsHeader.Entry {
+        guard let entry = header.entries[name] else { throw .missingTensor(name: name, path: path) }
+        guard entry.shape == shape else {
+            throw .wrongShape(name: name, path: path, expected: shape, found: entry.shape)
+        }
+        return entry
+    }
+
+    /// Copies numbers whose type is known to be the entry's; the file need not align them.
+    private func numbers<Scalar: BitwiseCopyable>(of entry: SafetensorsHeader.Entry) -> [Scalar] {
+        withBytes(of: entry) { bytes in
+            Array(unsafeUninitializedCapacity: bytes.count / MemoryLayout<Scalar>.stride) { numbers, count in
+                UnsafeMutableRawBufferPointer(numbers).copyMemory(from: bytes)
+                count = bytes.count / MemoryLayout<Scalar>.stride
+            }
+        }
+    }
+
+    @inline(__always)
+    private func numbers(
+        of entry: SafetensorsHeader.Entry, widenedBy widen: (UInt16) -> Float
+    ) -> [Float] {
+        withBytes(of: entry) { bytes in
+            Array(unsafeUninitializedCapacity: bytes.count / 2) { numbers, count in
+                count = bytes.count / 2
+                for index in 0..<count {
+                    let pattern = bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
+                    numbers.initializeElement(at: index, to: widen(UInt16(littleEndian: pattern)))
+                }
+            }
+        }
+    }
+
+    private func withBytes<Result>(
+        of entry: SafetensorsHeader.Entry, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        file.withBytes(in: dataStart + entry.range.lowerBound..<dataStart + entry.range.upperBound, body)
+    }
+}

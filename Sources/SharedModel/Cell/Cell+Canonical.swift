@@ -1,0 +1,64 @@
+import Crypto
+package import Foundation
+
+extension Cell {
+    /// The cell as JSON in its one canonical form, in UTF-8.
+    ///
+    /// Keys in alphabetical order, no white space, texts escaped no more than JSON demands (`\"`, `\\`, the short
+    /// escapes, `\u00xx` for other control characters), guidance without trailing zeros.
+    package var canonicalJSON: [UInt8] {
+        CanonicalRow(of: self).json(guidance: guidance.canonicalText)
+    }
+
+    /// SHA-256 of the canonical JSON.
+    package var key: CellKey {
+        CanonicalRow(of: self).key(guidance: guidance.canonicalText)
+    }
+}
+
+/// The canonical JSON of cells that differ in guidance alone: what stands before the number and what stands after it.
+///
+/// Planning hashes every cell, so the long texts are escaped once a row.
+struct CanonicalRow {
+    private let head: [UInt8]
+    private let tail: [UInt8]
+
+    /// - Parameter cell: Any cell of the row; its guidance is not looked at.
+    init(of cell: Cell) {
+        var head = Array(#"{"fingerprint":"#.utf8)
+        head.appendJSONString(cell.fingerprint)
+        head += #","guidance":"#.utf8
+        self.head = head
+        var tail = Array(#","height":\#(cell.height),"negativePrompt":"#.utf8)
+        tail.appendJSONString(cell.negativePrompt)
+        tail += #","prompt":"#.utf8
+        tail.appendJSONString(cell.prompt)
+        tail += #","sampler":"#.utf8
+        tail.appendJSONString(cell.sampler.rawValue)
+        tail += #","seed":\#(cell.seed),"steps":\#(cell.steps),"width":\#(cell.width)}"#.utf8
+        self.tail = tail
+    }
+
+    /// The canonical JSON of the row's cell with this guidance, a canonical decimal.
+    func json(guidance: String) -> [UInt8] {
+        head + Array(guidance.utf8) + tail
+    }
+
+    /// The key of the row's cell with this guidance, a canonical decimal.
+    func key(guidance: String) -> CellKey {
+        var hash = SHA256()
+        hash.update(data: head)
+        hash.update(data: Array(guidance.utf8))
+        hash.update(data: tail)
+        return CellKey(hash.finalize())
+    }
+}
+
+extension Decimal {
+    /// The number in digits, without exponent, trailing zeros or a bare point: 5, 5.0 and 5.00 are all `5`.
+    package var canonicalText: String {
+        var compact = self
+        NSDecimalCompact(&compact)
+        return compact.description
+    }
+}

@@ -1,0 +1,105 @@
+extension Sweep {
+    /// Works the grid out: positions, distinct cells and shards.
+    ///
+    /// Grid order is model, size, sampler, steps, seed, negative prompt, prompt, style, guidance, the last one fastest.
+    /// Cells stand in the order of their first position. Shards are explained at ``ShardOrder``.
+    ///
+    /// - Parameter fingerprints: Gives the fingerprint of a model's content; called once a model.
+    /// - Returns: The plan; the same sweep and the same fingerprints give the same plan on every host.
+    /// - Throws: What `fingerprints` throws, and ``SharedModelError/sweep(file:line:problem:)`` for a grid that is too
+    ///   large or whose composed texts are too long.
+    package func plan(fingerprints: (_ model: String) throws -> String) throws -> SweepPlan {
+        do throws(SweepProblem) {
+            _ = try positionCount()
+        } catch {
+            throw SharedModelError.sweep(file: name, line: nil, problem: error)
+        }
+        return SweepPlanner(sweep: self, settings: try settings(fingerprints), texts: try texts()).plan()
+    }
+
+    /// Everything of a position but texts and guidance, in grid order.
+    private func settings(_ fingerprints: (String) throws -> String) throws -> [GridSetting] {
+        var settings: [GridSetting] = []
+        for model in models {
+            let fingerprint =
+                try settings.first { $0.model == model }?.key.fingerprint ?? fingerprints(model)
+            for size in sizes {
+                for sampler in samplers {
+                    for steps in steps {
+                        for seed in seeds {
+                            settings.append(
+                                GridSetting(
+                                    model: model,
+                                    key: .init(
+                                        fingerprint: fingerprint, size: size, sampler: sampler, steps: steps,
+                                        seed: seed)))
+                        }
+                    }
+                }
+            }
+        }
+        return settings
+    }
+
+    /// Every combination of negative prompt, prompt and style, in grid order.
+    private func texts() throws -> [GridText] {
+        var texts: [GridText] = []
+        texts.reserveCapacity(negativePrompts.count * prompts.count * styles.count)
+        for negativePrompt in negativePrompts {
+            for prompt in prompts {
+                for style in styles {
+                    let text = GridText(prompt: prompt, negativePrompt: negativePrompt, style: style)
+                    let longest = max(text.composedPrompt.utf8.count, text.composedNegativePrompt.utf8.count)
+                    guard longest <= Self.maximumTextBytes else {
+                        throw SharedModelError.sweep(
+                            file: name, line: nil,
+                            problem: .textTooLong(
+                                key: "styles", bytes: longest, limit: Self.maximumTextBytes))
+                    }
+                    texts.append(text)
+                }
+            }
+        }
+        return texts
+    }
+}
+
+/// The part of a position that is neither text nor guidance.
+struct GridSetting {
+    /// The name as the sweep has it.
+    let model: String
+    let key: Key
+
+    /// What of it decides pixels.
+    struct Key: Hashable {
+        let fingerprint: String
+        let size: ImageSize
+        let sampler: SamplerName
+        let steps: Int
+        let seed: UInt64
+    }
+}
+
+/// A prompt and a negative prompt in a style.
+struct GridText {
+    let prompt: String
+    let negativePrompt: String
+    let style: String
+    let composedPrompt: String
+    let composedNegativePrompt: String
+
+    init(prompt: String, negativePrompt: String, style: Style) {
+        self.prompt = prompt
+        self.negativePrompt = negativePrompt
+        self.style = style.name
+        composedPrompt = style.compose(prompt: prompt)
+        composedNegativePrompt = style.compose(negativePrompt: negativePrompt)
+    }
+
+    /// What of it decides pixels, as bytes: Swift's strings are equal when they look alike, a tokenizer's are not.
+    ///
+    /// No text contains the separator, U+0000.
+    var key: [UInt8] {
+        Array(composedPrompt.utf8) + [0] + Array(composedNegativePrompt.utf8)
+    }
+}

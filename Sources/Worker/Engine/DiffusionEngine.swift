@@ -1,0 +1,111 @@
+package import Diffusion
+import Foundation
+package import SharedModel
+
+/// Renders with Stable Diffusion: one loaded model at a time, each row of equal cells in one go.
+package final class DiffusionEngine: Engine {
+    private let compute: any Device
+    private let isSharing: Bool
+    private let findModel: (String, String) throws -> ModelFolder
+    private var loaded: (fingerprint: String, pipeline: Pipeline)?
+
+    /// - Parameters:
+    ///   - device: What computes.
+    ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
+    ///   - findModel: The model of this host whose content has the fingerprint; the name tells where to look first, and
+    ///     an error what to do.
+    package init(
+        device: any Device, isSharing: Bool = true,
+        findModel: @escaping (_ name: String, _ fingerprint: String) throws -> ModelFolder
+    ) {
+        self.isSharing = isSharing
+        self.findModel = findModel
+        compute = device
+    }
+
+    package var device: String { compute.label }
+    package var precision: String { compute.precision.rawValue }
+
+    package func prepare(model: String, fingerprint: String) throws {
+        guard loaded?.fingerprint != fingerprint else { return }
+        let folder = try findModel(model, fingerprint)
+        // Two models at once may be more than the memory holds.
+        loaded = nil
+        loaded = (fingerprint, try Pipeline(model: folder, device: compute))
+    }
+
+    package func render(
+        _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void
+    ) throws {
+        guard let pipeline = loaded?.pipeline else { preconditionFailure("render follows prepare") }
+        var groups = GroupCount(cells: cells.count)
+        var isStopped = false
+        for row in Self.rows(of: cells) {
+            try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
+                guard let first = step.indices.first else { return true }
+                groups.begin(row[first].key, count: step.indices.count)
+                isStopped = !progress(
+                    EngineProgress(
+                        cell: row[first].key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
+                        steps: step.steps))
+                return !isStopped
+            } emit: { image in
+                let timings = image.timings
+                try emit(
+                    RenderedCell(
+                        cell: row[image.index].key, width: image.width, height: image.height, pixels: image.pixels,
+                        encode: timings.encode, denoise: timings.denoise, decode: timings.decode))
+            }
+            if isStopped { return }
+        }
+    }
+
+    /// Runs of cells that differ in nothing but guidance, in the order in which they first appear.
+    private static func rows(of cells: [GrantedCell]) -> [[GrantedCell]] {
+        var rows: [[GrantedCell]] = []
+        var places: [Cell: Int] = [:]
+        for granted in cells {
+            var common = granted.cell
+            common.guidance = 0
+            if let place = places[common] {
+                rows[place].append(granted)
+            } else {
+                places[common] = rows.count
+                rows.append([granted])
+            }
+        }
+        return rows
+    }
+
+    private static func request(for row: [GrantedCell]) throws -> RowRequest {
+        let cell = row[0].cell
+        guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
+            preconditionFailure("Diffusion knows every sampler that a sweep can name")
+        }
+        // By way of the text: the nearest Double of what the sweep file says.
+        let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }
+        return RowRequest(
+            prompt: cell.prompt, negativePrompt: cell.negativePrompt, guidances: guidances, seed: cell.seed,
+            steps: cell.steps, sampler: sampler, width: cell.width, height: cell.height)
+    }
+}
+
+/// Numbers the groups of cells that are rendered together, as their progress reveals them.
+private struct GroupCount {
+    private var current: CellKey?
+    private var remaining: Int
+    private(set) var number = -1
+
+    init(cells: Int) {
+        remaining = cells
+    }
+
+    var isLast: Bool { remaining <= 0 }
+
+    mutating func begin(_ first: CellKey, count: Int) {
+        guard current != first else { return }
+        current = first
+        number += 1
+        remaining -= count
+    }
+}

@@ -1,0 +1,413 @@
+import SharedModel
+
+/// One worker's side of the protocol, without any I/O: events go in, actions come out.
+///
+/// It survives its connections: rendering and the spool go on while the coordinator is away, and a new connection takes
+/// up the leases and the images of the old one.
+struct WorkerSession: Sendable {
+    /// What a hello says, where to say it, and how patient to be.
+    struct Configuration: Sendable {
+        var hosts: [String]
+        var port: Int
+        /// The hello without leases.
+        var hello: Hello
+        var limits = SpoolLimits()
+        /// From the request to stop until the rendering is cut off.
+        var patience: Duration = .seconds(120)
+        /// For an answer to a hello.
+        var welcomeTimeout: Duration = .seconds(10)
+        /// For the other side to close after a bye.
+        var farewellTimeout: Duration = .seconds(2)
+        /// Before images are offered again that the coordinator could not take.
+        var offerPause: Duration = .seconds(5)
+        /// Before a shard is asked for again when the spool could not take an image.
+        var spoolPause: Duration = .seconds(30)
+        /// Silence after which the coordinator is taken for gone.
+        var silenceLimit: Duration = .seconds(30)
+    }
+
+    private enum Connection {
+        case none
+        case connecting
+        /// The hello is sent.
+        case greeting
+        case ready(heartbeat: Duration)
+        /// The bye is sent.
+        case leaving
+        /// The session is over; nothing comes of any event.
+        case over
+    }
+
+    private let configuration: Configuration
+    private var backoff: Backoff
+    private var connection = Connection.none
+    private var hostIndex = 0
+    /// The sweep's name, as the latest welcome had it.
+    private var sweep = ""
+    private var leases: LeaseBook
+    private var deliveries: DeliveryQueue
+    private var failures: [Fail] = []
+    private var unansweredBeats = 0
+    /// A claim is not answered yet.
+    private var isClaiming = false
+    /// Claims wait for the timer.
+    private var isClaimPaused = false
+    /// The coordinator grants nothing more.
+    private var isDraining = false
+    /// The worker was asked to stop.
+    private var isStopping = false
+    /// Why the session fails as soon as it has tidied up.
+    private var failure: WorkerError?
+    private var closingReason: String?
+
+    init(configuration: Configuration, leftovers: [SpoolEntry], backoff: Backoff) {
+        self.configuration = configuration
+        self.backoff = backoff
+        leases = LeaseBook(leftovers: leftovers)
+        deliveries = DeliveryQueue(leftovers: leftovers)
+    }
+
+    // MARK: The connection
+
+    mutating func start() -> [SessionAction] {
+        let recovered: [SessionAction] = deliveries.count > 0 ? [.tell(.recovered(images: deliveries.count))] : []
+        return recovered + connect()
+    }
+
+    mutating func connected() -> [SessionAction] {
+        guard case .connecting = connection else { return [] }
+        connection = .greeting
+        closingReason = nil
+        var hello = configuration.hello
+        hello.leases = Array(leases.live.prefix(WireLimits.leases))
+        return [.send(.hello(hello)), .schedule(.welcome, after: configuration.welcomeTimeout)]
+    }
+
+    /// The connection is gone or could not be made.
+    mutating func connectionClosed(reason: String) -> [SessionAction] {
+        switch connection {
+        case .over: return []
+        case .leaving: return end()
+        case .none, .connecting, .greeting, .ready: break
+        }
+        connection = .none
+        isClaiming = false
+        isClaimPaused = false
+        unansweredBeats = 0
+        deliveries.rewind()
+        let timers: [SessionTimer] = [.welcome, .beat, .claim, .offer]
+        let actions = timers.map(SessionAction.cancel) + [.stopUpload]
+        if let ending = endIfDone() { return actions + ending }
+        // Whether it drains is for the next coordinator to say.
+        isDraining = false
+        let wait = backoff.next()
+        let event = WorkerEvent.disconnected(reason: closingReason ?? reason, retryIn: wait)
+        return actions + [.tell(event), .schedule(.reconnect, after: wait)]
+    }
+
+    private mutating func connect() -> [SessionAction] {
+        connection = .connecting
+        let host = configuration.hosts[hostIndex % configuration.hosts.count]
+        hostIndex += 1
+        return [
+            .tell(.connecting(host: host, port: configuration.port)),
+            .connect(host: host, port: configuration.port),
+        ]
+    }
+
+    private mutating func close(because reason: String) -> [SessionAction] {
+        closingReason = reason
+        return [.close]
+    }
+
+    // MARK: What the coordinator says
+
+    mutating func received(_ message: CoordinatorMessage) -> [SessionAction] {
+        unansweredBeats = 0
+        switch (connection, message) {
+        case (.greeting, .welcome(let welcome)): return welcomed(welcome)
+        case (.greeting, .refused(let refused)), (.ready, .refused(let refused)): return wasRefused(refused)
+        case (.ready, .grant(let grant)): return granted(grant)
+        case (.ready, .idle(let idle)): return told(idle)
+        case (.ready, .beatReply(let reply)): return lose(reply.lost) + goOn()
+        case (.ready, .send(let send)): return asked(for: send.cell)
+        case (.ready, .ack(let ack)): return answered(ack)
+        case (.ready, .drain(let drain)): return drained(drain)
+        case (.leaving, _), (.over, _), (.none, _): return []
+        case (.connecting, _), (.greeting, _), (.ready, .welcome), (.ready, .report):
+            return close(because: "The coordinator said something that does not fit; it may be another version.")
+        }
+    }
+
+    private mutating func welcomed(_ welcome: Welcome) -> [SessionAction] {
+        guard welcome.version == WireLimits.protocolVersion else {
+            let reason =
+                "it speaks version \(welcome.version) of the protocol, this worker \(WireLimits.protocolVersion); "
+                + "use the same tmdne on both hosts."
+            return end(with: .refused(reason: reason)) + [.close]
+        }
+        // The bounds keep a strange coordinator from silence and from a flood alike.
+        let heartbeat = Duration.seconds(min(max(welcome.heartbeatSeconds, 0.05), 60))
+        connection = .ready(heartbeat: heartbeat)
+        sweep = welcome.sweep
+        backoff.reset()
+        hostIndex -= 1
+        let lost = Set(leases.live).subtracting(welcome.leases)
+        var actions: [SessionAction] = [
+            .cancel(.welcome), .tell(.joined(sweep: welcome.sweep, name: welcome.name)),
+            .schedule(.beat, after: heartbeat),
+        ]
+        actions += lose(leases.live.filter(lost.contains))
+        for failure in failures {
+            actions.append(.send(.fail(failure)))
+            leases.told(failure.cell, isDone: true)
+        }
+        failures = []
+        return actions + goOn()
+    }
+
+    private mutating func wasRefused(_ refused: Refused) -> [SessionAction] {
+        guard refused.isFinal else { return close(because: "The coordinator refused this worker: \(refused.reason)") }
+        return end(with: .refused(reason: refused.reason)) + [.close]
+    }
+
+    private mutating func granted(_ grant: Grant) -> [SessionAction] {
+        guard isClaiming else { return close(because: "The coordinator granted a shard that was not asked for.") }
+        isClaiming = false
+        if isStopping || failure != nil { return [.send(.release(Release(lease: grant.lease)))] + goOn() }
+        leases.add(grant)
+        return [.tell(.granted(grant.lease, shard: grant.shard, cells: grant.cells.count))] + goOn()
+    }
+
+    private mutating func told(_ idle: Idle) -> [SessionAction] {
+        guard isClaiming else { return [] }
+        isClaiming = false
+        // The floor keeps two programs from asking each other as fast as they can.
+        let wait = Duration.seconds(max(idle.retrySeconds, 0.05))
+        return [.tell(.idle(reason: idle.reason))] + pauseClaims(for: wait) + goOn()
+    }
+
+    private mutating func drained(_ drain: Drain) -> [SessionAction] {
+        isClaiming = false
+        guard !isDraining else { return goOn() }
+        isDraining = true
+        return [.tell(.ending(reason: drain.reason))] + goOn()
+    }
+
+    private mutating func lose(_ lost: [LeaseID]) -> [SessionAction] {
+        let known = Set(leases.live)
+        let rendering = Set(leases.lose(lost))
+        return lost.filter(known.contains).flatMap { lease -> [SessionAction] in
+            (rendering.contains(lease) ? [.loseRendering(lease)] : []) + [.tell(.lost(lease))]
+        }
+    }
+
+    private mutating func asked(for cell: CellKey) -> [SessionAction] {
+        guard deliveries.move(cell, from: .offered, to: .sending) != nil else {
+            return close(because: "The coordinator asked for an image that was not offered.")
+        }
+        return [.upload(cell)]
+    }
+
+    private mutating func answered(_ ack: Ack) -> [SessionAction] {
+        let wasSending = deliveries.isSending(ack.cell)
+        guard let entry = deliveries.answered(ack.cell) else { return [] }
+        var actions: [SessionAction] = wasSending ? [.stopUpload] : []
+        actions.append(.tell(.delivered(ack.cell, ack.outcome, reason: ack.reason)))
+        switch ack.outcome {
+        case .stored, .duplicate:
+            leases.told(ack.cell, isDone: true)
+            actions.append(.delete(entry))
+        case .refused:
+            // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
+            let reason = "The coordinator refused the image: \(ack.reason)"
+            actions += [.delete(entry)] + fail(ack.cell, under: entry.lease, reason)
+        case .later:
+            deliveries.add(entry)
+            deliveries.isPaused = true
+            actions.append(.schedule(.offer, after: configuration.offerPause))
+        }
+        return actions + goOn()
+    }
+
+    // MARK: What the engine and the spool say
+
+    mutating func reported(_ report: RenderReport) -> [SessionAction] {
+        if case .over = connection { return [] }
+        var actions: [SessionAction] = []
+        switch report {
+        case .onLastGroup(let lease):
+            leases.onLastGroup(lease)
+        case .spooled(let entry):
+            leases.owes(entry.cell, under: entry.lease)
+            deliveries.add(entry)
+            actions = [.tell(.rendered(entry.cell, entry.timings))]
+        case .failed(let lease, let cell, let reason):
+            actions = [.tell(.failed(cell, reason: reason))] + fail(cell, under: lease, reason)
+        case .spoolBroken(_, let reason):
+            leases.dropQueued()
+            actions = [.tell(.trouble(reason))] + pauseClaims(for: configuration.spoolPause)
+        case .unusable(_, let error):
+            failure = failure ?? error
+            leases.dropQueued()
+            actions = [.tell(.trouble("\(error)"))]
+        case .ended(let lease):
+            leases.ended(lease)
+        }
+        return actions + goOn()
+    }
+
+    /// The spool gave back the image at the front.
+    mutating func loaded(_ cell: CellKey) -> [SessionAction] {
+        guard case .ready = connection, let entry = deliveries.move(cell, from: .loading, to: .offered) else {
+            return []
+        }
+        return [.send(.offer(entry.offer))]
+    }
+
+    /// The spool has lost the image at the front; its cell goes back with its lease.
+    mutating func unreadable(_ cell: CellKey) -> [SessionAction] {
+        guard let entry = deliveries.drop(cell) else { return [] }
+        leases.told(cell, isDone: false)
+        return [.delete(entry)] + goOn()
+    }
+
+    /// The last chunk of an image is on its way.
+    mutating func sent(_ cell: CellKey) -> [SessionAction] {
+        deliveries.sent(cell) ? goOn() : []
+    }
+
+    private mutating func fail(_ cell: CellKey, under lease: LeaseID, _ reason: String) -> [SessionAction] {
+        let fail = Fail(lease: lease, cell: cell, reason: WireText.line(reason))
+        guard case .ready = connection else {
+            failures.append(fail)
+            leases.owes(cell, under: lease)
+            return []
+        }
+        leases.told(cell, isDone: true)
+        return [.send(.fail(fail))]
+    }
+
+    // MARK: What time and people say
+
+    /// - Parameters:
+    ///   - timer: Which one.
+    ///   - beat: What the engine does now.
+    /// - Returns: What to do.
+    mutating func timerFired(_ timer: SessionTimer, beat: Beat) -> [SessionAction] {
+        switch (timer, connection) {
+        case (_, .over): return []
+        case (.reconnect, .none): return connect()
+        case (.welcome, .greeting): return close(because: "The coordinator did not answer.")
+        case (.beat, .ready(let heartbeat)):
+            let limit = max(2, configuration.silenceLimit / heartbeat)
+            guard Double(unansweredBeats) < limit else { return close(because: "The coordinator fell silent.") }
+            unansweredBeats += 1
+            return [.send(.beat(beat)), .schedule(.beat, after: heartbeat)]
+        case (.claim, _):
+            isClaimPaused = false
+            return goOn()
+        case (.offer, _):
+            deliveries.isPaused = false
+            return goOn()
+        case (.farewell, .leaving): return end() + [.close]
+        case (.patience, _): return abort()
+        default: return []
+        }
+    }
+
+    /// Finishes the images that are being rendered, delivers what is finished, gives back the rest and ends.
+    mutating func stop() -> [SessionAction] {
+        guard !isStopping else { return [] }
+        isStopping = true
+        leases.dropQueued()
+        return [
+            .tell(.ending(reason: "The worker was asked to stop.")), .windDownRendering,
+            .schedule(.patience, after: configuration.patience),
+        ] + goOn()
+    }
+
+    /// Ends now; what is finished stays in the spool for the next start.
+    mutating func abort() -> [SessionAction] {
+        var actions: [SessionAction] = [.abortRendering]
+        if case .ready = connection { actions.append(.send(.bye)) }
+        return actions + end() + [.close]
+    }
+
+    // MARK: What follows from all that
+
+    /// Does whatever can be done now: gives back, renders, offers, claims, ends.
+    private mutating func goOn() -> [SessionAction] {
+        if case .over = connection { return [] }
+        if case .leaving = connection { return [] }
+        var actions: [SessionAction] = []
+        if !isStopping, failure == nil, let next = leases.beginNext(spooled: deliveries.contains) {
+            actions.append(.render(next.grant, sweep: sweep, skipping: next.skipped))
+        }
+        let returned = leases.settle()
+        if case .ready = connection {
+            actions += returned.map { .send(.release(Release(lease: $0))) }
+            if let entry = deliveries.advance() { actions.append(.load(entry)) }
+        }
+        if let ending = endIfDone() { return actions + ending }
+        return actions + claimIfUseful()
+    }
+
+    private mutating func claimIfUseful() -> [SessionAction] {
+        guard case .ready = connection, !isClaiming, !isClaimPaused, !isDraining, !isStopping, failure == nil,
+            leases.leases.count < WireLimits.leases, leases.wantsAnother,
+            !configuration.limits.isFull(count: deliveries.count, bytes: deliveries.bytes)
+        else { return [] }
+        isClaiming = true
+        return [.send(.claim(Claim()))]
+    }
+
+    private mutating func pauseClaims(for wait: Duration) -> [SessionAction] {
+        isClaimPaused = true
+        return [.schedule(.claim, after: wait)]
+    }
+
+    /// - Returns: `nil` while something is left to do.
+    private mutating func endIfDone() -> [SessionAction]? {
+        guard isStopping || isDraining || failure != nil, leases.isIdle else { return nil }
+        switch connection {
+        case .ready:
+            guard deliveries.count == 0, failures.isEmpty else { return nil }
+            connection = .leaving
+            return [.send(.bye), .cancel(.beat), .schedule(.farewell, after: configuration.farewellTimeout)]
+        case .none:
+            // The spool keeps what a coordinator that is away can't take, but who is drained waits for it.
+            guard isStopping || failure != nil || deliveries.count == 0 else { return nil }
+            return end()
+        case .connecting, .greeting:
+            guard isStopping else { return nil }
+            return end() + [.close]
+        case .leaving, .over:
+            return nil
+        }
+    }
+
+    private mutating func end() -> [SessionAction] {
+        end(with: failure)
+    }
+
+    private mutating func end(with error: WorkerError?) -> [SessionAction] {
+        connection = .over
+        return [.end(error.map { .failed($0) } ?? .done)]
+    }
+}
+
+/// How much may wait in the spool before no more work is asked for; what is granted already is still finished.
+package struct SpoolLimits: Equatable, Sendable {
+    package var count: Int
+    package var bytes: Int
+
+    package init(count: Int = 4096, bytes: Int = 1 << 30) {
+        self.count = count
+        self.bytes = bytes
+    }
+
+    func isFull(count: Int, bytes: Int) -> Bool {
+        count >= self.count || bytes >= self.bytes
+    }
+}

@@ -1,0 +1,72 @@
+import Crypto
+import Foundation
+import SharedModel
+
+/// The directory of one running worker, locked, and the identity that the coordinator knows it by.
+///
+/// `CACHE/spool/<coordinator>/<number>/`: what is meant for one coordinator is never offered to another, and of several
+/// workers on a host each has its own number. An image can only be delivered by the identity that its lease was granted
+/// to, so a worker that starts takes over a directory with its leftovers and its identity, not the files alone.
+final class SpoolDirectory {
+    private static let maximumWorkers = 1024
+
+    let path: String
+    /// 32 hexadecimal digits, the same at every start in this directory.
+    let identity: String
+    /// Open as long as the directory is ours: the lock ends with it, also after kill -9.
+    private let lock: Files.Descriptor
+
+    private init(path: String, identity: String, lock: consuming Files.Descriptor) {
+        self.path = path
+        self.identity = identity
+        self.lock = lock
+    }
+
+    /// Where spools are unless a person says otherwise: `$XDG_CACHE_HOME/tmdne` or `~/.cache/tmdne`.
+    static func defaultCache(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> String {
+        // The specification has relative paths ignored.
+        if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") { return "\(cache)/tmdne" }
+        return "\(environment["HOME"] ?? NSHomeDirectory())/.cache/tmdne"
+    }
+
+    /// Takes a free directory, one with leftovers before any other, the lowest number first.
+    ///
+    /// - Parameters:
+    ///   - cache: The directory of all spools; made if it is missing.
+    ///   - secret: What tells coordinators apart.
+    /// - Returns: The directory, locked until it is released.
+    /// - Throws: ``WorkerError/spool(path:step:problem:)``.
+    static func acquire(cache: String, secret: JoinSecret) throws(WorkerError) -> SpoolDirectory {
+        let name = Hexadecimal.encode(SHA256.hash(data: Data("tmdne spool \(secret.base64URL)".utf8)).prefix(8))
+        let parent = "\(cache)/spool/\(name)"
+        try Files.makeDirectory(parent)
+        let known = try Files.names(in: parent).compactMap { Int($0) }.sorted()
+        let withLeftovers = known.filter { Spool.hasLeftovers(in: "\(parent)/\($0)") }
+        for number in withLeftovers + Array(1...maximumWorkers) {
+            let path = "\(parent)/\(number)"
+            try Files.makeDirectory(path)
+            let file = try Files.descriptor(of: "\(path)/lock", O_RDWR | O_CREAT)
+            guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+                guard errno == EWOULDBLOCK else { throw Files.failure("\(path)/lock", "lock") }
+                continue
+            }
+            return SpoolDirectory(path: path, identity: try identity(in: path), lock: file)
+        }
+        throw .spool(path: parent, step: "find room in", problem: "\(maximumWorkers) workers use it already")
+    }
+
+    private static func identity(in directory: String) throws(WorkerError) -> String {
+        let path = "\(directory)/identity"
+        if let bytes = try? Files.contents(of: path, maximumBytes: 64) {
+            let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            if Hexadecimal.isLowercase(text, digits: 32) { return text }
+        }
+        var generator = SystemRandomNumberGenerator()
+        let identity = Hexadecimal.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+        try Files.replace(path, with: Array("\(identity)\n".utf8), temporary: path + ".tmp")
+        try Files.sync(directory: directory)
+        return identity
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Coordinator
+import Foundation
+
+struct RetryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Puts the failed cells of a sweep back to be tried again.",
+        discussion: "A running coordinator takes them up at once; otherwise the next `tmdne resume` does.")
+
+    @Argument(help: "The directory of the sweep.")
+    var directory: String
+
+    @Flag(help: "Retries the failed cells, which is what it does without this flag too.")
+    var failed = false
+
+    func run() async throws {
+        let count = try await SweepDirectory(URL(filePath: directory)).retryFailed()
+        if let count {
+            Console.print("\(count) cells will be tried again; start them with `tmdne resume \(directory)`.")
+        } else {
+            Console.print("The running coordinator will try the failed cells again.")
+        }
+    }
+}
+
+struct PauseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause",
+        abstract: "Lets a running coordinator grant nothing more for now.",
+        discussion: "What workers have begun is finished and kept. `tmdne pause --off` goes on.")
+
+    @Argument(help: "The directory of the sweep.")
+    var directory: String
+
+    @Flag(help: "Goes on granting.")
+    var off = false
+
+    func run() throws {
+        try ask(off ? .resume : .pause, in: directory)
+        Console.print(off ? "The coordinator goes on." : "The coordinator pauses; `tmdne pause --off` goes on.")
+    }
+}
+
+struct DrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Lets a running coordinator end once its workers have delivered what they hold.",
+        discussion: "`tmdne resume` goes on with the rest.")
+
+    @Argument(help: "The directory of the sweep.")
+    var directory: String
+
+    func run() throws {
+        try ask(.drain, in: directory)
+        Console.print("The coordinator grants nothing more, and ends once its workers have delivered.")
+    }
+}
+
+/// Leaves `request` for the coordinator of `directory`, which must be running.
+private func ask(_ request: SweepRequest, in directory: String) throws {
+    let sweep = SweepDirectory(URL(filePath: directory))
+    guard try sweep.isServed() else {
+        throw ValidationError("No coordinator serves \(directory) now; start one with `tmdne resume \(directory)`.")
+    }
+    try sweep.submit(request)
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Coordinator
+import Foundation
+import SharedModel
+
+struct CoordinatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator",
+        abstract: "Hands a sweep out to workers on this and other machines.",
+        discussion: """
+            Prints the line that joins a worker, and ends when every cell is done or failed. Started again, with the \
+            sweep file or with the directory alone, it goes on where it stopped, and the workers come back by themselves.
+
+            tmdne coordinator Examples/tmdne.yaml --output demo --listen 0.0.0.0:7707
+            """)
+
+    @Argument(help: "The sweep file, or the directory of a sweep that was started before.")
+    var sweep: String
+
+    @Option(help: "Directory of the database and the images; named after the sweep unless given.")
+    var output: String?
+
+    @OptionGroup var serving: ServingOptions
+
+    func run() async throws {
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isDirectory), isDirectory.boolValue {
+            guard output == nil else { throw ValidationError("\(sweep) is a directory: leave --output away.") }
+            try await serving.host(SweepDirectory(URL(filePath: sweep)), plan: nil).run()
+        } else {
+            let planned = try PlannedSweep(file: sweep)
+            let directory = SweepDirectory(output: output, sweep: planned.plan.name)
+            try await serving.host(directory, plan: planned.plan, sweepFile: sweep).run()
+        }
+    }
+}
+
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume",
+        abstract: "Goes on with a sweep from its directory alone.",
+        discussion: "It is the coordinator again: workers that were joined come back by themselves.")
+
+    @Argument(help: "The directory of the sweep.")
+    var directory: String
+
+    @OptionGroup var serving: ServingOptions
+
+    func run() async throws {
+        try await serving.host(SweepDirectory(URL(filePath: directory)), plan: nil).run()
+    }
+}
+
+/// Options of the commands that serve workers.
+struct ServingOptions: ParsableArguments {
+    @Option(help: "Address and port to listen on; 0.0.0.0 lets other machines in.")
+    var listen = ListenAddress()
+
+    @Flag(help: "Renders on this machine too.")
+    var renderHere = false
+
+    @Flag(help: "Stays when all is done, until a signal or `tmdne drain` ends it.")
+    var stay = false
+
+    @OptionGroup var worker: WorkerOptions
+    @OptionGroup var log: LogOptions
+
+    /// A host of `directory` with these options.
+    func host(_ directory: SweepDirectory, plan: SweepPlan?, sweepFile: String? = nil) -> SweepHost {
+        if !listen.isLoopback {
+            Console.note("Connections are not encrypted: let \(listen.host) be an address of a network that you trust.")
+        }
+        return SweepHost(
+            directory: directory, plan: plan, host: listen.host, port: listen.port, endsWhenDone: !stay,
+            worker: renderHere ? LocalWorker(options: worker, isSharing: true, sweepFile: sweepFile) : nil,
+            invites: true, logger: log.logger("tmdne"))
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Diffusion
+import Foundation
+import SharedModel
+
+struct ModelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Looks at models.", subcommands: [Inspect.self])
+
+    struct Inspect: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shows a model's parts, types, sizes and fingerprint, and whether its files belong together.")
+
+        @Argument(help: "A built-in model, or the path of a diffusers folder.")
+        var model: String
+
+        @Flag(help: "Prints JSON for scripts.")
+        var json = false
+
+        func run() throws {
+            let path = try ModelLocator().locate(model)
+            let report = try ModelReport(path: path, fingerprint: try ModelFingerprint.compute(of: path))
+            if json {
+                try Console.print(json: report)
+            } else {
+                report.lines.forEach(Console.print)
+            }
+        }
+    }
+}

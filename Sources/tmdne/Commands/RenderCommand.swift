@@ -1,0 +1,91 @@
+import ArgumentParser
+import Diffusion
+import Foundation
+import PNG
+import SharedModel
+import Worker
+
+struct RenderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render",
+        abstract: "Renders one image here, without a coordinator.",
+        discussion: """
+            The defaults are those of a sweep file. The image carries its parameters, in the form that A1111 and its \
+            relatives read.
+
+            tmdne render --prompt "old man with glasses teaching math at a blackboard" -o image.png
+            """)
+
+    @Option(help: "What the image shows.")
+    var prompt: String
+
+    @Option(help: "What the image must not show.")
+    var negativePrompt = ""
+
+    @Option(help: "A style: \(Style.builtIn.map(\.name).joined(separator: ", ")).")
+    var style = Style.none.name
+
+    @Option(help: "Guidance scale; up to 1 means none.")
+    var guidance: String = "\(Sweep.defaultGuidance)"
+
+    @Option(help: "Seed of the noise.")
+    var seed = Sweep.defaultSeed
+
+    @Option(help: "Number of sampler steps.")
+    var steps = Sweep.defaultSteps
+
+    @Option(help: "A sampler: \(SamplerName.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var sampler = Sweep.defaultSampler
+
+    @Option(help: "Width and height in pixels, such as 512x512; the model's own size unless given.")
+    var size: String?
+
+    @Option(help: "A built-in model, or the path of a diffusers folder.")
+    var model = "tmdne-tiny"
+
+    @Option(help: "Precision of the networks: auto or fp32.")
+    var precision = PrecisionChoice.auto
+
+    @Option(name: .shortAndLong, help: "Where to write the PNG.")
+    var output: String
+
+    func run() throws {
+        let style = try StyleLibrary().style(named: style)
+        guard let guidance = Decimal(string: guidance), guidance.isFinite, guidance >= 0, guidance <= 1000 else {
+            throw ValidationError("--guidance \(self.guidance) is not a number from 0 to 1000.")
+        }
+        let path = try ModelLocator().locate(model)
+        let folder = try ModelFolder(path: path)
+        let fingerprint = try ModelFingerprint.compute(of: path)
+        let size = try size.map { try ImageSize($0) } ?? Self.nativeSize(of: folder)
+        let cell = Cell(
+            fingerprint: fingerprint, guidance: guidance, height: size.height,
+            negativePrompt: style.compose(negativePrompt: negativePrompt), prompt: style.compose(prompt: prompt),
+            sampler: sampler, seed: seed, steps: steps, width: size.width)
+        let granted = GrantedCell(
+            key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
+            style: style.name)
+        let engine = DiffusionEngine(device: try CPUDevice()) { _, _ in folder }
+        try engine.prepare(model: model, fingerprint: fingerprint)
+        try engine.render([granted], progress: { _ in true }) { image in
+            let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
+            let metadata = ImageMetadata(
+                granted, model: model, sweep: "", device: engine.device, precision: engine.precision)
+            try Data(try picture.encode(texts: metadata.pngTexts)).write(to: URL(filePath: output), options: .atomic)
+        }
+        Console.print(output)
+    }
+
+    /// The size that the model was trained at, 512x512 if it does not tell.
+    private static func nativeSize(of folder: ModelFolder) -> ImageSize {
+        let sides = folder.unet.sampleSize ?? [64, 64]
+        return ImageSize(width: sides[1] * folder.vae.upscaling, height: sides[0] * folder.vae.upscaling)
+    }
+}
+
+enum PrecisionChoice: String, CaseIterable, ExpressibleByArgument {
+    case auto
+    case fp32
+}
+
+extension SamplerName: ExpressibleByArgument {}

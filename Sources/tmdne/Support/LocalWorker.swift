@@ -1,0 +1,47 @@
+import ArgumentParser
+import Diffusion
+import Foundation
+import Logging
+import SharedModel
+import Worker
+
+/// Options of every command that renders for a coordinator.
+struct WorkerOptions: ParsableArguments {
+    enum DeviceChoice: String, CaseIterable, ExpressibleByArgument {
+        case auto
+        case cpu
+    }
+
+    @Option(help: "The worker's name for people; this machine's unless given.")
+    var name: String?
+
+    @Option(help: "What renders: auto or cpu.")
+    var device = DeviceChoice.auto
+
+    @Option(help: "Directory for finished images that are not acknowledged yet; ~/.cache/tmdne unless given.")
+    var cache: String?
+}
+
+/// The worker of this process.
+struct LocalWorker {
+    var options: WorkerOptions
+    var isSharing = true
+    /// The sweep file, whose folder may hold models.
+    var sweepFile: String?
+
+    /// A worker that joins the coordinator of `token`.
+    func service(token: JoinToken, logger: Logger) throws -> WorkerService {
+        var configuration = WorkerService.Configuration(token: token, name: options.name ?? Self.hostName)
+        if let cache = options.cache { configuration.cache = cache }
+        let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
+        let isSharing = isSharing
+        return WorkerService(configuration, logger: logger) {
+            let locator = ModelLocator(sweepFolder: folder)
+            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name, fingerprint in
+                try ModelFolder(path: locator.locate(name, fingerprint: fingerprint))
+            }
+        }
+    }
+
+    private static var hostName: String { ProcessInfo.processInfo.hostName }
+}

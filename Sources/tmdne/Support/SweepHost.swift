@@ -1,0 +1,101 @@
+import ArgumentParser
+import Coordinator
+import Foundation
+import Logging
+import ServiceLifecycle
+import SharedModel
+import UnixSignals
+import Worker
+
+/// Serves a sweep from this process until it is done, with a worker of its own where one is wanted.
+struct SweepHost {
+    var directory: SweepDirectory
+    /// What the sweep file says; `nil` goes on with what the directory holds.
+    var plan: SweepPlan?
+    var host = "127.0.0.1"
+    var port = 0
+    /// Whether the coordinator ends when every cell is done or failed.
+    var endsWhenDone = true
+    /// Where images can be rendered in this process; `nil` leaves it to workers that join.
+    var worker: LocalWorker?
+    /// Whether to print the line that joins a worker.
+    var invites = false
+    var logger: Logger
+
+    /// Runs until the sweep is done or a signal ends it, and prints how it went.
+    ///
+    /// - Throws: What kept it from running; an `ExitCode` when cells failed or are left.
+    func run() async throws {
+        let server = try await CoordinatorServer.start(
+            in: directory, plan: plan, host: host, port: port,
+            settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone),
+            logger: logger)
+        if invites {
+            Console.print("Join workers with this line; it holds the secret:")
+            Console.print("tmdne worker \(server.joinToken.text)")
+        }
+        var services = [
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: server, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        services.append(
+            .init(service: ProgressReporter(server: server), successTerminationBehavior: .ignore))
+        if let worker {
+            services.append(
+                .init(
+                    service: try worker.service(token: server.joinToken, logger: logger),
+                    successTerminationBehavior: .ignore))
+        }
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(60)
+        try await ServiceGroup(configuration: configuration).run()
+        try conclude()
+    }
+
+    /// Says where the images are and what to do next, and chooses the exit code.
+    private func conclude() throws {
+        let status = try SweepReader(directory).status()
+        let path = directory.url.relativePath
+        if Console.isTerminal { Console.note("") }
+        switch (status.state, status.failed) {
+        case (.done, 0):
+            Console.print("\(status.positions) positions, \(status.cells) images: all done.")
+            Console.print("Images: \(directory.images.relativePath)")
+            Console.print(
+                "Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
+        case (.done, let failed):
+            Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
+            for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }
+            Console.print("Next: mend the cause, then `tmdne retry \(path)` and `tmdne resume \(path)`.")
+            throw ExitCode.partlyFailed
+        default:
+            Console.print("\(status.done) of \(status.cells) images are done; nothing of them is lost.")
+            Console.print("Next: the same command again, or `tmdne resume \(path)`, goes on.")
+            throw ExitCode.failure
+        }
+    }
+}
+
+/// Shows a coordinator's progress: a bar on a terminal, else a line now and then.
+private struct ProgressReporter: Service {
+    let server: CoordinatorServer
+
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            var last: (done: Int, at: ContinuousClock.Instant)?
+            while !Task.isCancelled {
+                guard let status = try? await server.status() else { return }
+                let now = ContinuousClock.now
+                if Console.isTerminal {
+                    Console.rewrite(ProgressText.bar(status))
+                } else if last.map({ status.done != $0.done && now - $0.at >= .seconds(10) }) ?? true {
+                    Console.note(ProgressText.line(status))
+                    last = (status.done, now)
+                }
+                let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
+            }
+        }
+    }
+}

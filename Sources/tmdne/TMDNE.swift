@@ -1,0 +1,36 @@
+import ArgumentParser
+import SharedModel
+
+/// The command line. Commands parse, call the modules and print; they decide nothing else.
+@main
+struct TMDNE: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tmdne",
+        abstract: "Renders grids of Stable Diffusion images on one machine or many.",
+        discussion: """
+            A sweep file lists prompts, styles and guidance scales. `tmdne run sweep.yaml` renders all of it here; \
+            `tmdne coordinator sweep.yaml` hands it out to the workers that join. Whatever is interrupted goes on with \
+            the same command, and nothing that is done is done again.
+
+            Exit codes: 0 done, 1 failed, 2 some cells failed, 64 wrong usage, 78 refused for good (wrong token or \
+            version).
+            """,
+        version: Program.version,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Sweeps",
+                subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
+            CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
+            CommandGroup(
+                name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
+            CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
+            CommandGroup(
+                name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
+            CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
+        ])
+
+    static func main() async {
+        SpinLimit.apply()
+        await main(nil)
+    }
+}

@@ -1,0 +1,156 @@
+import Foundation
+import PNG
+import SharedModel
+import Testing
+
+@testable import Coordinator
+
+struct ContactSheetTests {
+    /// A colour of its own for each position.
+    private static func color(_ position: Int) -> UInt32 {
+        0x2060A0 + UInt32(position) * 0x051020
+    }
+
+    private static func metrics(_ grid: HandmadeGrid, tile: Int, labelWidth: Int) -> SheetMetrics {
+        SheetMetrics(width: grid.width, height: grid.height, tile: tile) { _ in labelWidth }
+    }
+
+    @Test("a small sweep is one sheet under the name asked for, each image in the middle of its tile, holes in words")
+    func oneSheet() async throws {
+        let grid = HandmadeGrid()
+        let fixture = try await GridFixture(grid) { row in
+            switch row.position {
+            case 4: .failed("Too hard.")
+            case 5: .pending
+            default: .done(try .plain(Self.color(row.position)))
+            }
+        }
+        let output = fixture.path("out.png")
+        #expect(try ContactSheet.write(fixture.reader, fixture.directory, to: output) == [output])
+        let sheet = try fixture.picture(output)
+        let colors = sheet.colors
+        for position in 0..<4 { #expect(colors.contains(Self.color(position)), "position \(position)") }
+        #expect(!colors.contains(Self.color(4)))
+        #expect(colors.contains(0xEFEDE8), "a pending tile")
+        #expect(colors.contains(0xF6E1DC), "a failed tile")
+        #expect(sheet.color(x: 0, y: 0) == 0xFBFAF8)
+        let files = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.url.path)
+        #expect(!files.contains { $0.hasSuffix(".new") })
+    }
+
+    @Test("images stand in their row and column, at the size of a tile")
+    func places() async throws {
+        let grid = HandmadeGrid()
+        let fixture = try await GridFixture(grid) { row in .done(try .plain(Self.color(row.position))) }
+        let output = fixture.path("out.png")
+        let options = ContactSheet.Options(tile: 96)
+        _ = try ContactSheet.write(fixture.reader, fixture.directory, to: output, options: options)
+        let sheet = try fixture.picture(output)
+        for position in 0..<6 {
+            let found = (0..<sheet.width * sheet.height).filter {
+                sheet.color(x: $0 % sheet.width, y: $0 / sheet.width) == Self.color(position)
+            }
+            let xs = found.map { $0 % sheet.width }
+            let ys = found.map { $0 / sheet.width }
+            let (left, right) = (try #require(xs.min()), try #require(xs.max()))
+            let (top, bottom) = (try #require(ys.min()), try #require(ys.max()))
+            #expect((right - left + 1, bottom - top + 1) == (96, 64), "position \(position)")
+            #expect(found.count == 96 * 64)
+            let metrics = Self.metrics(grid, tile: 96, labelWidth: 1000)
+            let step = (position % 3) * (metrics.tileWidth + metrics.gap)
+            let first = sheet.width - metrics.margin
+            #expect(left < first && step >= 0)
+        }
+    }
+
+    @Test("every prompt has a sheet of its own, also one that the sweep names twice")
+    func repeatedPrompt() async throws {
+        let grid = HandmadeGrid(prompts: ["one", "two", "two"])
+        let fixture = try await GridFixture(grid) { row in .done(try .plain(Self.color(row.position))) }
+        let paths = try ContactSheet.write(fixture.reader, fixture.directory, to: fixture.path("sheet.PNG"))
+        #expect(paths == (1...3).map { fixture.path("sheet-\($0).PNG") })
+        for (index, path) in paths.enumerated() {
+            let colors = try fixture.picture(path).colors
+            let shown = (0..<18).filter { colors.contains(Self.color($0)) }
+            #expect(shown == Array(index * 6..<index * 6 + 6))
+        }
+    }
+
+    @Test("each combination of the other axes has a sheet, and axes that vary are known as such")
+    func otherAxes() async throws {
+        var grid = HandmadeGrid(prompts: ["one", "two"])
+        grid.seeds = [7, 8]
+        let fixture = try await GridFixture(grid) { _ in .leased }
+        var collector = SheetCollector()
+        try fixture.reader.forEachRow { collector.add($0) }
+        let settings = collector.sheets.map(\.setting)
+        #expect(settings.map(\.prompt) == ["one", "two", "one", "two"])
+        #expect(settings.map(\.seed) == [7, 7, 8, 8])
+        #expect(SheetAxes(varyingIn: settings) == .seed)
+        #expect(collector.sheets.allSatisfy { $0.styles == grid.styles && $0.guidance == grid.guidance })
+        #expect(collector.sheets[0].tile(row: 1, column: 2) == SheetContent.Tile(state: "leased", sha256: nil))
+    }
+
+    @Test("an image that is gone, damaged or of another size leaves a hole that says so")
+    func unreadableImages() async throws {
+        let fixture = try await GridFixture(HandmadeGrid()) { row in
+            .done(try row.position == 2 ? .plain(1, width: 8, height: 8) : .plain(1))
+        }
+        let rows = try fixture.reader.rows()
+        let paths = try rows.map { fixture.path(try #require($0.image)) }
+        try FileManager.default.removeItem(atPath: paths[0])
+        try Data([0x89, 0x50]).write(to: URL(filePath: paths[1]))
+        let reader = ImageReader(fixture.directory)
+        let words = rows.map { row in
+            switch reader.read(SheetContent.Tile(state: row.state, sha256: row.sha256), width: 48, height: 32) {
+            case .success: "image"
+            case .failure(let absence): absence.word
+            }
+        }
+        #expect(words == ["missing", "damaged", "damaged", "image", "image", "image"])
+        let outside = SheetContent.Tile(state: "done", sha256: "../../secret")
+        #expect(throws: ImageAbsence(word: "missing", isFault: true)) {
+            try reader.read(outside, width: 48, height: 32).get()
+        }
+    }
+
+    @Test("any text can be a prompt, a style or a name")
+    func hostileTexts() async throws {
+        let texts = [
+            "<b>bold</b> & <span foreground='red'>", "two\nlines\r\nand\ttabs", "nul \u{0} byte",
+            "数学者 · математик · رياضيات",
+            String(repeating: "long ", count: 3000), "👩🏽‍🏫", "",
+        ]
+        let grid = HandmadeGrid(name: texts[0], prompts: texts, styles: Array(texts.prefix(6)), guidance: [7])
+        let fixture = try await GridFixture(grid) { _ in .leased }
+        let paths = try ContactSheet.write(
+            fixture.reader, fixture.directory, to: fixture.path("s.png"), options: ContactSheet.Options(tile: 16))
+        #expect(paths.count == texts.count)
+        for path in paths { #expect(try fixture.picture(path).height < 2000) }
+    }
+
+    @Test(
+        "options out of bounds and names of other kinds are refused in a sentence",
+        arguments: [
+            (ContactSheet.Options(tile: 0), "s.png", "--tile can't be “0”; choose 16 to 2048 pixels."),
+            (ContactSheet.Options(tile: 5000), "s.png", "--tile can't be “5000”; choose 16 to 2048 pixels."),
+            (ContactSheet.Options(columns: 0), "s.png", "--columns can't be “0”; choose 1 to 1000."),
+            (ContactSheet.Options(), "s.jpg", "-o can't be “s.jpg”; choose a file name that ends in .png."),
+        ])
+    func badOptions(options: ContactSheet.Options, path: String, sentence: String) async throws {
+        let fixture = try await GridFixture(HandmadeGrid()) { _ in .leased }
+        let error = #expect(throws: CoordinatorError.self) {
+            try ContactSheet.write(fixture.reader, fixture.directory, to: path, options: options)
+        }
+        #expect(error?.description == sentence)
+    }
+
+    @Test("a folder that is not there is an error that names the file")
+    func missingFolder() async throws {
+        let fixture = try await GridFixture(HandmadeGrid()) { _ in .leased }
+        let error = #expect(throws: CoordinatorError.self) {
+            try ContactSheet.write(fixture.reader, fixture.directory, to: fixture.path("no/s.png"))
+        }
+        #expect(error?.description.contains("no/s.png") == true)
+    }
+}

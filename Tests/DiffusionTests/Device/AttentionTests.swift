@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+@testable import Diffusion
+
+@Suite struct AttentionTests {
+    struct Shape: CustomTestStringConvertible {
+        var batch = 2
+        var keyBatch = 2
+        var heads = 2
+        var width = 24
+        var queries = 64
+        var keys = 64
+        var isCausal = false
+
+        var testDescription: String {
+            "\(batch)/\(keyBatch) batches, \(heads) heads of \(width), \(queries) queries, \(keys) keys"
+                + (isCausal ? ", causal" : "")
+        }
+    }
+
+    static let shapes = [
+        Shape(), Shape(batch: 4, keyBatch: 2, keys: 77),
+        Shape(heads: 4, width: 32, queries: 77, keys: 77, isCausal: true),
+        Shape(batch: 1, keyBatch: 1, heads: 1, width: 64, queries: 300, keys: 600),
+        Shape(heads: 8, width: 40, queries: 5, keys: 257), Shape(heads: 1, width: 3, queries: 1, keys: 1),
+        Shape(batch: 1, keyBatch: 1, heads: 1, width: 512, queries: 50, keys: 50),
+        Shape(batch: 1, keyBatch: 1, heads: 3, width: 80, queries: 300, keys: 300, isCausal: true),
+    ]
+
+    /// Sums of products of numbers up to 1 in fp32, against fp64: the error grows with the root of the width. Measured: 5.8e-7.
+    @Test("attention is the softmax of the scores times the values", arguments: shapes)
+    func matchesDefinition(_ shape: Shape) throws {
+        var noise = Noise(seed: 1)
+        let model = shape.heads * shape.width
+        let device = try CPUDevice()
+        let q = noise.values(shape.batch * shape.queries * model).map { $0 * 3 }
+        let kv = noise.values(shape.keyBatch * shape.keys * 2 * model)
+        let text = try device.upload(kv, shape: [shape.keyBatch, shape.keys, 2 * model])
+        let result = try device.attention(
+            queries: TensorSlice(try device.upload(q, shape: [shape.batch, shape.queries, model])),
+            keys: TensorSlice(text), values: TensorSlice(text, firstChannel: model), heads: shape.heads,
+            headWidth: shape.width, isCausal: shape.isCausal)
+        #expect(result.shape == [shape.batch, shape.queries, model])
+        #expect(greatestDifference(device.download(result), reference(q, kv, shape)) < 2e-6)
+    }
+
+    private func reference(_ q: [Float], _ kv: [Float], _ shape: Shape) -> [Float] {
+        let model = shape.heads * shape.width
+        var result = [Float](repeating: 0, count: q.count)
+        for image in 0..<shape.batch {
+            let text = image / (shape.batch / shape.keyBatch) * shape.keys
+            for head in 0..<shape.heads {
+                for query in 0..<shape.queries {
+                    let row = (image * shape.queries + query) * model + head * shape.width
+                    let visible = shape.isCausal ? query + 1 : shape.keys
+                    let scores = (0..<visible).map { key in
+                        (0..<shape.width).reduce(0.0) { sum, d in
+                            sum + Double(q[row + d]) * Double(kv[(text + key) * 2 * model + head * shape.width + d])
+                        } / Double(shape.width).squareRoot()
+                    }
+                    let highest = scores.max() ?? 0
+                    let weights = scores.map { exp($0 - highest) }
+                    let total = weights.reduce(0, +)
+                    for d in 0..<shape.width {
+                        let value = (0..<visible).reduce(0.0) { sum, key in
+                            sum + weights[key] * Double(kv[(text + key) * 2 * model + model + head * shape.width + d])
+                        }
+                        result[row + d] = Float(value / total)
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

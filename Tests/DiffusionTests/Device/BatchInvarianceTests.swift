@@ -1,0 +1,26 @@
+import Diffusion
+import Testing
+
+/// A picture's numbers must not depend on its neighbours in the batch: sharing work between cells rests on that.
+@Suite struct BatchInvarianceTests {
+    @Test("a UNet evaluation gives the same bits alone and in any batch", arguments: [2, 3, 5, 8, 14])
+    func unet(batch: Int) throws {
+        let folder = try ModelFolder(path: Golden.model)
+        let device = try CPUDevice()
+        let unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
+        var noise = Noise(seed: 3)
+        let text = try device.upload(noise.values(77 * 128), shape: [1, 77, 128])
+        let context = try unet.context(of: text)
+        let one = 16 * 16 * 4
+        let latents = noise.values(batch * one)
+        let together = device.download(
+            try unet(try device.upload(latents, shape: [batch, 16, 16, 4]), timestep: 500, context: context))
+        for image in 0..<batch {
+            let range = (image * one)..<((image + 1) * one)
+            let alone = device.download(
+                try unet(
+                    try device.upload(Array(latents[range]), shape: [1, 16, 16, 4]), timestep: 500, context: context))
+            #expect(alone == Array(together[range]))
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Diffusion
+import Foundation
+import Testing
+
+@Suite("A model's folder")
+struct ModelFolderTests {
+    private let folder: TemporaryFolder
+    /// A copy of the embedded model.
+    private var path: String { "\(folder.path)/tmdne-tiny" }
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.copy(Golden.model)
+    }
+
+    @Test("hands out the configs and weights of its parts")
+    func embeddedModel() throws {
+        let model = try ModelFolder(path: Golden.model)
+        #expect(model.textEncoder.hiddenSize == 128 && model.textEncoder.activation == .quickGELU)
+        #expect(model.unet.blockOutChannels == [64, 96, 128] && model.vae.upscaling == 8)
+        #expect(model.scheduler.trainedTimestepCount == 1000)
+        #expect(try model.tokenizer().encode("").count == 77)
+        let embedding = try model.textEncoderWeights().shape(of: "embeddings.token_embedding.weight")
+        #expect(embedding == [model.textEncoder.vocabularySize, model.textEncoder.hiddenSize])
+        #expect(try model.unetWeights().contains("conv_in.weight"))
+        #expect(try model.vaeWeights().contains("decoder.conv_in.weight"))
+    }
+
+    @Test(
+        "without one of its files is refused with that file's name",
+        arguments: [
+            "model_index.json", "text_encoder/config.json", "unet/config.json", "vae/config.json",
+            "scheduler/scheduler_config.json", "vae", "tokenizer/vocab.json", "tokenizer/merges.txt",
+        ])
+    func missing(file: String) throws {
+        try FileManager.default.removeItem(atPath: "\(path)/\(file)")
+        let error = #expect(throws: DiffusionError.self) { try ModelFolder(path: path) }
+        #expect(try #require(error).description.hasPrefix("\(path)/\(file)"))
+    }
+
+    @Test("without weights is refused with the name of the file that should be there")
+    func missingWeights() throws {
+        let file = "\(path)/unet/diffusion_pytorch_model.safetensors"
+        try FileManager.default.removeItem(atPath: file)
+        let remedy = "download the part's weights, or check the model's path"
+        #expect(throws: DiffusionError.missingFile(path: file, remedy: remedy)) { try ModelFolder(path: path) }
+    }
+
+    @Test("whose tokenizer knows more tokens than its text encoder is refused")
+    func foreignTokenizer() throws {
+        try folder.copyJSON(
+            "\(Golden.model)/text_encoder/config.json", to: "tmdne-tiny/text_encoder/config.json",
+            edits: ["vocab_size": "1000"])
+        #expect(throws: DiffusionError.self) { try ModelFolder(path: path).tokenizer() }
+    }
+
+    @Test("of another pipeline is refused")
+    func otherPipeline() throws {
+        try folder.write(#"{"_class_name": "StableDiffusionXLPipeline"}"#, to: "tmdne-tiny/model_index.json")
+        let problem = "is \"StableDiffusionXLPipeline\", but only \"StableDiffusionPipeline\" is supported"
+        #expect(
+            throws: DiffusionError.invalidConfig(path: "\(path)/model_index.json", key: "_class_name", problem: problem)
+        ) { try ModelFolder(path: path) }
+    }
+
+    @Test(
+        "whose parts do not fit one another is refused",
+        arguments: [
+            (key: "cross_attention_dim", value: "768", problem: "is 768, but the text encoder's hidden_size is 128"),
+            (key: "in_channels", value: "9", problem: "is 9, but the VAE's latents have 4 channels"),
+        ])
+    func disagreement(_ edit: (key: String, value: String, problem: String)) throws {
+        let file = try folder.copyJSON(
+            "\(Golden.model)/unet/config.json", to: "tmdne-tiny/unet/config.json", edits: [edit.key: edit.value])
+        #expect(throws: DiffusionError.invalidConfig(path: file, key: edit.key, problem: edit.problem)) {
+            try ModelFolder(path: path)
+        }
+    }
+}

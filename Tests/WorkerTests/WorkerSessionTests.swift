@@ -1,0 +1,531 @@
+import SharedModel
+import Testing
+
+@testable import Worker
+
+/// A session and the actions that it asked for, apart from what it tells people.
+private struct Script {
+    var session: WorkerSession
+
+    init(leftovers: [SpoolEntry] = [], hosts: [String] = ["a"], limits: SpoolLimits = SpoolLimits()) {
+        let hello = Hello(
+            version: WireLimits.protocolVersion, secret: "s", name: "w", identity: "i", device: "d", program: "p",
+            leases: [])
+        var configuration = WorkerSession.Configuration(hosts: hosts, port: 1, hello: hello)
+        configuration.limits = limits
+        session = WorkerSession(
+            configuration: configuration, leftovers: leftovers,
+            backoff: Backoff(
+                shortest: .milliseconds(250), longest: .seconds(10), generator: ConstantGenerator(value: .max)))
+    }
+
+    mutating func after(_ event: (inout WorkerSession) -> [SessionAction]) -> [SessionAction] {
+        event(&session).filter { action in
+            if case .tell = action { return false }
+            return true
+        }
+    }
+
+    mutating func receive(_ message: CoordinatorMessage) -> [SessionAction] {
+        after { $0.received(message) }
+    }
+
+    mutating func report(_ report: RenderReport) -> [SessionAction] {
+        after { $0.reported(report) }
+    }
+
+    /// Connects and is let in with the leases that the hello names, or with those given.
+    @discardableResult
+    mutating func join(keeping leases: [LeaseID]? = nil) -> (hello: [LeaseID], actions: [SessionAction]) {
+        var named: [LeaseID] = []
+        for action in after({ $0.connected() }) {
+            if case .send(.hello(let hello)) = action { named = hello.leases }
+        }
+        return (named, receive(.welcome(Self.welcome(leases ?? named))))
+    }
+
+    static func welcome(_ leases: [LeaseID]) -> Welcome {
+        Welcome(
+            version: WireLimits.protocolVersion, program: "c", sweep: "s", name: "w", heartbeatSeconds: 5,
+            leases: leases)
+    }
+
+    /// Takes an image all the way to the coordinator.
+    mutating func deliver(_ cell: CellKey, _ outcome: Ack.Outcome = .stored) -> [SessionAction] {
+        var actions = after { $0.loaded(cell) }
+        actions += receive(.send(Send(cell: cell)))
+        actions += after { $0.sent(cell) }
+        return actions + receive(.ack(Ack(cell: cell, outcome: outcome, reason: "")))
+    }
+}
+
+extension [SessionAction] {
+    fileprivate var sent: [WorkerMessage] {
+        compactMap { action in
+            if case .send(let message) = action { message } else { nil }
+        }
+    }
+}
+
+private let beat = Beat(lease: nil, cell: nil, step: 0, steps: 0)
+private let claim = SessionAction.send(.claim(Claim()))
+
+@Suite("The worker's session")
+struct WorkerSessionTests {
+    @Test("it connects, says hello, claims, renders, delivers and claims again")
+    func happyPath() throws {
+        var script = Script()
+        #expect(script.after { $0.start() } == [.connect(host: "a", port: 1)])
+        let joined = script.join()
+        #expect(joined.hello == [])
+        #expect(joined.actions == [.cancel(.welcome), .schedule(.beat, after: .seconds(5)), claim])
+
+        let grant = try Fixtures.grant(1, cells: [1])
+        #expect(script.receive(.grant(grant)) == [.render(grant, sweep: "s", skipping: [])])
+        #expect(script.report(.onLastGroup(grant.lease)) == [claim])
+        let entry = try Fixtures.entry(1, lease: 1)
+        #expect(script.report(.spooled(entry)) == [.load(entry)])
+        #expect(script.after { $0.loaded(entry.cell) } == [.send(.offer(entry.offer))])
+        #expect(script.receive(.send(Send(cell: entry.cell))) == [.upload(entry.cell)])
+        #expect(script.report(.ended(grant.lease)) == [])
+        #expect(script.after { $0.sent(entry.cell) } == [])
+        let ack = Ack(cell: entry.cell, outcome: .stored, reason: "")
+        #expect(script.receive(.ack(ack)) == [.delete(entry)])
+    }
+
+    @Test("one shard is held in advance, not two, and begins when the one before ends")
+    func prefetch() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let (first, second) = (try Fixtures.grant(1, cells: [1, 2]), try Fixtures.grant(2, cells: [3]))
+        #expect(script.receive(.grant(first)) == [.render(first, sweep: "s", skipping: [])])
+        #expect(script.report(.onLastGroup(first.lease)) == [claim])
+        #expect(script.receive(.grant(second)) == [])
+        #expect(script.report(.onLastGroup(first.lease)) == [])
+        let actions = script.report(.ended(first.lease))
+        #expect(actions.contains(.render(second, sweep: "s", skipping: [])))
+        #expect(!actions.contains(claim))
+    }
+
+    @Test("the next image is offered while the one before waits for its acknowledgement")
+    func pipelining() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.receive(.grant(try Fixtures.grant(1, cells: [1, 2])))
+        let (one, two) = (try Fixtures.entry(1, lease: 1), try Fixtures.entry(2, lease: 1))
+        _ = script.report(.spooled(one))
+        #expect(script.report(.spooled(two)) == [])
+        _ = script.after { $0.loaded(one.cell) }
+        _ = script.receive(.send(Send(cell: one.cell)))
+        #expect(script.after { $0.sent(one.cell) } == [.load(two)])
+        #expect(script.after { $0.loaded(two.cell) } == [.send(.offer(two.offer))])
+        #expect(script.receive(.ack(Ack(cell: one.cell, outcome: .stored, reason: ""))) == [.delete(one)])
+    }
+
+    @Test("a lost connection keeps leases and images: both come up again after the next hello")
+    func resumption() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1, 2])
+        _ = script.receive(.grant(grant))
+        let entry = try Fixtures.entry(1, lease: 1)
+        _ = script.report(.spooled(entry))
+        _ = script.after { $0.loaded(entry.cell) }
+        _ = script.receive(.send(Send(cell: entry.cell)))
+
+        let lost = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(lost.contains(.stopUpload))
+        #expect(lost.last == .schedule(.reconnect, after: .milliseconds(500)))
+        #expect(script.after { $0.timerFired(.reconnect, beat: beat) } == [.connect(host: "a", port: 1)])
+        let joined = script.join()
+        #expect(joined.hello == [grant.lease])
+        #expect(joined.actions.contains(.load(entry)))
+        #expect(script.deliver(entry.cell).contains(.delete(entry)))
+    }
+
+    @Test("an image acknowledged only after a cut is offered again, also when it was sent to its end")
+    func unacknowledged() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.after { $0.loaded(entry.cell) }
+        _ = script.receive(.send(Send(cell: entry.cell)))
+        _ = script.after { $0.sent(entry.cell) }
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        #expect(script.join().actions.contains(.load(entry)))
+    }
+
+    @Test("leftovers of an earlier run are offered, then their lease is given back")
+    func leftovers() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        let joined = script.join()
+        #expect(joined.hello == [entry.lease])
+        #expect(joined.actions.contains(.load(entry)))
+        let delivered = script.deliver(entry.cell, .duplicate)
+        #expect(delivered.contains(.delete(entry)))
+        #expect(delivered.contains(.send(.release(Release(lease: entry.lease)))))
+    }
+
+    @Test("a cell whose image is in the spool is not rendered again")
+    func skipping() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join(keeping: [])
+        let grant = try Fixtures.grant(2, cells: [1, 2])
+        #expect(script.receive(.grant(grant)) == [.render(grant, sweep: "s", skipping: [entry.cell])])
+        _ = script.report(.spooled(try Fixtures.entry(2, lease: 2)))
+        _ = script.report(.ended(grant.lease))
+        #expect(script.deliver(entry.cell).sent.allSatisfy { $0 != .release(Release(lease: grant.lease)) })
+    }
+
+    @Test("a lease lost in a beat's answer is rendered no further, its finished image is offered all the same")
+    func lostLease() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1, 2])
+        _ = script.receive(.grant(grant))
+        #expect(script.receive(.beatReply(BeatReply(lost: [grant.lease]))).first == .loseRendering(grant.lease))
+        let entry = try Fixtures.entry(1, lease: 1)
+        #expect(script.report(.spooled(entry)) == [.load(entry)])
+        #expect(script.report(.ended(grant.lease)) == [claim])
+        let delivered = script.deliver(entry.cell)
+        #expect(delivered.contains(.delete(entry)))
+        #expect(!delivered.contains(.send(.release(Release(lease: grant.lease)))))
+    }
+
+    @Test("a lease that the welcome does not name is lost")
+    func lostWhileAway() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1])
+        _ = script.receive(.grant(grant))
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        #expect(script.join(keeping: []).actions.contains(.loseRendering(grant.lease)))
+    }
+
+    @Test("waits grow from 0.5 to 10 s, and begin anew once the worker is let in")
+    func backoff() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        var waits: [Duration] = []
+        for _ in 0..<7 {
+            for case .schedule(.reconnect, let wait) in script.after({ $0.connectionClosed(reason: "refused") }) {
+                waits.append(wait)
+            }
+            _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        }
+        let seconds: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(8)]
+        #expect(waits == seconds + [.seconds(10), .seconds(10)])
+        script.join()
+        let closed = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(closed.contains(.schedule(.reconnect, after: .milliseconds(500))))
+    }
+
+    @Test("the shortest wait is a quarter of a second")
+    func shortestWait() {
+        var backoff = Backoff(
+            shortest: .milliseconds(250), longest: .seconds(10), generator: ConstantGenerator(value: 0))
+        #expect(backoff.next() == .milliseconds(250))
+        #expect(backoff.next() == .milliseconds(250))
+    }
+
+    @Test("the hosts of the token are tried in turn, and the one that let the worker in first the next time")
+    func hosts() {
+        var script = Script(hosts: ["a", "b"])
+        #expect(script.after { $0.start() } == [.connect(host: "a", port: 1)])
+        _ = script.after { $0.connectionClosed(reason: "no route") }
+        #expect(script.after { $0.timerFired(.reconnect, beat: beat) } == [.connect(host: "b", port: 1)])
+        script.join()
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(script.after { $0.timerFired(.reconnect, beat: beat) } == [.connect(host: "b", port: 1)])
+    }
+
+    @Test("a refusal for good ends the session, another one is followed by a new attempt")
+    func refusal() {
+        var final = Script()
+        _ = final.after { $0.start() }
+        _ = final.after { $0.connected() }
+        let refused = final.receive(.refused(Refused(reason: "The secret is wrong.", isFinal: true)))
+        #expect(refused == [.end(.failed(.refused(reason: "The secret is wrong."))), .close])
+        #expect(final.after { $0.connectionClosed(reason: "closed") } == [])
+
+        var passing = Script()
+        _ = passing.after { $0.start() }
+        _ = passing.after { $0.connected() }
+        #expect(passing.receive(.refused(Refused(reason: "Full.", isFinal: false))) == [.close])
+        #expect(
+            passing.after { $0.connectionClosed(reason: "") }.contains(.schedule(.reconnect, after: .milliseconds(500)))
+        )
+    }
+
+    @Test("a coordinator of another version is refused for good")
+    func otherVersion() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        _ = script.after { $0.connected() }
+        var welcome = Script.welcome([])
+        welcome.version += 1
+        guard case .end(.failed(.refused)) = script.receive(.welcome(welcome)).first else {
+            Issue.record("The session goes on.")
+            return
+        }
+    }
+
+    @Test("a coordinator that answers no beat for 30 s is left")
+    func silence() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        for _ in 0..<6 {
+            #expect(script.after { $0.timerFired(.beat, beat: beat) }.sent == [.beat(beat)])
+        }
+        #expect(script.after { $0.timerFired(.beat, beat: beat) } == [.close])
+    }
+
+    @Test("any frame counts as a sign of life")
+    func signsOfLife() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        for _ in 0..<20 {
+            #expect(script.after { $0.timerFired(.beat, beat: beat) }.sent == [.beat(beat)])
+            _ = script.receive(.beatReply(BeatReply(lost: [])))
+        }
+    }
+
+    @Test("a drain lets the running and the waiting shard be finished and delivered, then comes the bye")
+    func drain() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let (first, second) = (try Fixtures.grant(1, cells: [1]), try Fixtures.grant(2, cells: [2]))
+        _ = script.receive(.grant(first))
+        _ = script.report(.onLastGroup(first.lease))
+        _ = script.receive(.grant(second))
+        #expect(script.receive(.drain(Drain(reason: "Done."))) == [])
+        let (one, two) = (try Fixtures.entry(1, lease: 1), try Fixtures.entry(2, lease: 2))
+        _ = script.report(.spooled(one))
+        #expect(script.report(.ended(first.lease)) == [.render(second, sweep: "s", skipping: [])])
+        _ = script.deliver(one.cell)
+        _ = script.report(.spooled(two))
+        #expect(script.report(.ended(second.lease)) == [])
+        let last = script.deliver(two.cell)
+        #expect(last.sent.last == .bye)
+        #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.done)])
+    }
+
+    @Test("a coordinator that drained and does not close is left after a while")
+    func farewell() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let drained = script.receive(.drain(Drain(reason: "Done.")))
+        #expect(drained == [.send(.bye), .cancel(.beat), .schedule(.farewell, after: .seconds(2))])
+        #expect(script.after { $0.timerFired(.farewell, beat: beat) } == [.end(.done), .close])
+    }
+
+    @Test("an image put off by the coordinator stays, is offered again later, and keeps a drained worker from ending")
+    func later() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.after { $0.loaded(entry.cell) }
+        let ack = Ack(cell: entry.cell, outcome: .later, reason: "The disk is full.")
+        #expect(script.receive(.ack(ack)) == [.schedule(.offer, after: .seconds(5))])
+        #expect(script.receive(.drain(Drain(reason: "Done."))) == [])
+        #expect(script.after { $0.timerFired(.offer, beat: beat) } == [.load(entry)])
+        #expect(script.deliver(entry.cell).sent.last == .bye)
+    }
+
+    @Test("a refused image is thrown away and its cell reported as failed, so that it is not rendered for ever")
+    func refusedImage() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.receive(.grant(try Fixtures.grant(1, cells: [1])))
+        _ = script.report(.spooled(entry))
+        let actions = script.deliver(entry.cell, .refused)
+        #expect(actions.contains(.delete(entry)))
+        #expect(
+            actions.sent.contains { message in
+                if case .fail(let fail) = message { fail.cell == entry.cell } else { false }
+            })
+    }
+
+    @Test("a failed cell is told at once, or after the next hello when the coordinator is away")
+    func failure() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1, 2])
+        _ = script.receive(.grant(grant))
+        let keys = try (1...2).map(Fixtures.key)
+        let fail = Fail(lease: grant.lease, cell: keys[0], reason: "Out of memory.")
+        #expect(script.report(.failed(grant.lease, keys[0], reason: "Out of memory.")) == [.send(.fail(fail))])
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(script.report(.failed(grant.lease, keys[1], reason: "Again.")) == [])
+        #expect(script.report(.ended(grant.lease)) == [])
+        _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        let joined = script.join()
+        #expect(joined.hello == [grant.lease])
+        #expect(
+            joined.actions.sent == [.fail(Fail(lease: grant.lease, cell: keys[1], reason: "Again.")), .claim(Claim())])
+    }
+
+    @Test("a stop finishes the image, delivers it, gives back both leases and ends")
+    func stop() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let (first, second) = (try Fixtures.grant(1, cells: [1, 2]), try Fixtures.grant(2, cells: [3]))
+        _ = script.receive(.grant(first))
+        _ = script.report(.onLastGroup(first.lease))
+        _ = script.receive(.grant(second))
+        let stopped = script.after { $0.stop() }
+        #expect(stopped.contains(.windDownRendering))
+        #expect(stopped.sent == [.release(Release(lease: second.lease))])
+        let entry = try Fixtures.entry(1, lease: 1)
+        _ = script.report(.spooled(entry))
+        #expect(script.report(.ended(first.lease)) == [])
+        #expect(script.deliver(entry.cell).sent.suffix(2) == [.release(Release(lease: first.lease)), .bye])
+    }
+
+    @Test("a grant that comes after the stop is given back")
+    func grantAfterStop() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.after { $0.stop() }
+        let grant = try Fixtures.grant(2, cells: [2])
+        #expect(script.receive(.grant(grant)) == [.send(.release(Release(lease: grant.lease)))])
+    }
+
+    @Test("a stop while the coordinator is away ends as soon as the image is in the spool")
+    func stopWhileAway() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1, 2])
+        _ = script.receive(.grant(grant))
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(!script.after { $0.stop() }.contains(.end(.done)))
+        #expect(script.report(.spooled(try Fixtures.entry(1, lease: 1))) == [])
+        #expect(script.report(.ended(grant.lease)) == [.end(.done)])
+    }
+
+    @Test("patience ends too: then the rendering is cut off and the rest given back by the bye")
+    func impatience() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.receive(.grant(try Fixtures.grant(1, cells: [1])))
+        _ = script.after { $0.stop() }
+        let actions = script.after { $0.timerFired(.patience, beat: beat) }
+        #expect(actions == [.abortRendering, .send(.bye), .end(.done), .close])
+    }
+
+    @Test("a full spool stops the claims, not the uploads")
+    func fullSpool() throws {
+        let entries = try (1...2).map { try Fixtures.entry($0, lease: 1) }
+        var script = Script(leftovers: entries, limits: SpoolLimits(count: 2, bytes: 1 << 20))
+        _ = script.after { $0.start() }
+        let joined = script.join()
+        #expect(!joined.actions.contains(claim))
+        #expect(joined.actions.contains(.load(entries[0])))
+        #expect(script.deliver(entries[0].cell).contains(claim))
+    }
+
+    @Test("a spool that takes no image gives the lease back and claims again after a pause")
+    func brokenSpool() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1])
+        _ = script.receive(.grant(grant))
+        let broken = script.report(.spoolBroken(grant.lease, reason: "The disk is full."))
+        #expect(broken == [.schedule(.claim, after: .seconds(30))])
+        #expect(script.report(.ended(grant.lease)) == [.send(.release(Release(lease: grant.lease)))])
+        #expect(script.after { $0.timerFired(.claim, beat: beat) } == [claim])
+    }
+
+    @Test("a model that this host lacks gives the shard back unharmed and ends the worker with the reason")
+    func unusableModel() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1])
+        _ = script.receive(.grant(grant))
+        let error = WorkerError.unusableModel(name: "tiny", reason: "another fingerprint")
+        #expect(script.report(.unusable(grant.lease, error)) == [])
+        #expect(script.report(.ended(grant.lease)).sent == [.release(Release(lease: grant.lease)), .bye])
+        #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.failed(error))])
+    }
+
+    @Test("an idle answer is followed by a claim after the time that it names, never at once")
+    func idle() {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        #expect(script.receive(.idle(Idle(reason: "", retrySeconds: 2))) == [.schedule(.claim, after: .seconds(2))])
+        #expect(script.after { $0.timerFired(.claim, beat: beat) } == [claim])
+        #expect(
+            script.receive(.idle(Idle(reason: "", retrySeconds: 0))) == [.schedule(.claim, after: .milliseconds(50))])
+    }
+
+    @Test("what no coordinator should say closes the connection")
+    func nonsense() throws {
+        let nonsense: [CoordinatorMessage] = [
+            .grant(try Fixtures.grant(1, cells: [1])), .send(Send(cell: try Fixtures.key(1))),
+            .welcome(Script.welcome([])),
+        ]
+        for message in nonsense {
+            var script = Script()
+            _ = script.after { $0.start() }
+            script.join()
+            _ = script.receive(.idle(Idle(reason: "", retrySeconds: 9)))
+            #expect(script.receive(message) == [.close])
+        }
+        var early = Script()
+        _ = early.after { $0.start() }
+        _ = early.after { $0.connected() }
+        #expect(early.receive(.idle(Idle(reason: "", retrySeconds: 9))) == [.close])
+    }
+
+    @Test("an answer for an image that was not offered changes nothing")
+    func strayAcknowledgement() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        #expect(script.receive(.ack(Ack(cell: entry.cell, outcome: .stored, reason: ""))) == [])
+        #expect(script.after { $0.loaded(entry.cell) } == [.send(.offer(entry.offer))])
+    }
+
+    @Test("an image that the spool lost goes back with its lease")
+    func unreadable() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.receive(.grant(try Fixtures.grant(1, cells: [1])))
+        _ = script.report(.spooled(entry))
+        _ = script.report(.ended(entry.lease))
+        let actions = script.after { $0.unreadable(entry.cell) }
+        #expect(actions.contains(.delete(entry)))
+        #expect(actions.contains(.send(.release(Release(lease: entry.lease)))))
+    }
+}
