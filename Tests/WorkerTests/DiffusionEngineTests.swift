@@ -84,7 +84,7 @@ struct DiffusionEngineTests {
     func wrongSize() throws {
         let engine = try Self.engine(fingerprint: "a")
         try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
-        let cell = try Self.granted(guidance: "5", width: 8)
+        let cell = try Self.granted(guidance: "5", width: 3)
         #expect(throws: (any Error).self) {
             try engine.render([cell], progress: { _ in true }, emit: { _ in })
         }
