@@ -17,13 +17,20 @@ struct TMDNE: AsyncParsableCommand {
             """,
         version: Program.version,
         groupedSubcommands: [
-            CommandGroup(name: "Sweeps", subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
+            CommandGroup(
+                name: "Sweeps",
+                subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
             CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
             CommandGroup(
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
-            CommandGroup(name: "Results", subcommands: []),
+            CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
             CommandGroup(
                 name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
         ])
+
+    static func main() async {
+        SpinLimit.apply()
+        await main(nil)
+    }
 }

@@ -4,40 +4,19 @@ package import SharedModel
 
 /// Renders with Stable Diffusion: one loaded model at a time, each row of equal cells in one go.
 package final class DiffusionEngine: Engine {
-    /// A model of this host.
-    package struct Model: Sendable {
-        package var folder: ModelFolder
-        /// SHA-256 of its files, 64 lower-case hexadecimal digits.
-        package var fingerprint: String
-
-        package init(folder: ModelFolder, fingerprint: String) {
-            self.folder = folder
-            self.fingerprint = fingerprint
-        }
-    }
-
-    /// The model of a grant is not the one that this host has.
-    private struct OtherModel: Error, CustomStringConvertible {
-        let wanted: String
-        let found: String
-        let path: String
-
-        var description: String {
-            "the sweep wants fingerprint \(wanted), but \(path) has \(found); copy the model from the coordinator's host."
-        }
-    }
-
     private let compute: any Device
     private let isSharing: Bool
-    private let findModel: (String) throws -> Model
+    private let findModel: (String, String) throws -> ModelFolder
     private var loaded: (fingerprint: String, pipeline: Pipeline)?
 
     /// - Parameters:
     ///   - device: What computes.
     ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
-    ///   - findModel: The model that goes by a name on this host; its error says what to do.
+    ///   - findModel: The model of this host whose content has the fingerprint; the name tells where to look first, and
+    ///     an error what to do.
     package init(
-        device: any Device, isSharing: Bool = true, findModel: @escaping (_ name: String) throws -> Model
+        device: any Device, isSharing: Bool = true,
+        findModel: @escaping (_ name: String, _ fingerprint: String) throws -> ModelFolder
     ) {
         self.isSharing = isSharing
         self.findModel = findModel
@@ -49,13 +28,10 @@ package final class DiffusionEngine: Engine {
 
     package func prepare(model: String, fingerprint: String) throws {
         guard loaded?.fingerprint != fingerprint else { return }
-        let found = try findModel(model)
-        guard found.fingerprint == fingerprint else {
-            throw OtherModel(wanted: fingerprint, found: found.fingerprint, path: found.folder.path)
-        }
+        let folder = try findModel(model, fingerprint)
         // Two models at once may be more than the memory holds.
         loaded = nil
-        loaded = (fingerprint, try Pipeline(model: found.folder, device: compute))
+        loaded = (fingerprint, try Pipeline(model: folder, device: compute))
     }
 
     package func render(

@@ -129,10 +129,7 @@ final class RenderHost: @unchecked Sendable {
         let png: [UInt8]
         do {
             png = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
-                .encode(texts: [
-                    PNGText(keyword: ImageMetadata.parametersKeyword, text: metadata.parameters),
-                    PNGText(keyword: ImageMetadata.keyword, text: metadata.json()),
-                ])
+                .encode(texts: metadata.pngTexts)
             guard png.count <= WireLimits.imageBytes else {
                 throw WorkerError.imageTooLarge(bytes: png.count, maximum: WireLimits.imageBytes)
             }

@@ -29,7 +29,9 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         let planned = try PlannedSweep(file: sweep)
-        let engine = DiffusionEngine(device: try CPUDevice(), isSharing: !noSharing, findModel: planned.model)
+        let engine = DiffusionEngine(device: try CPUDevice(), isSharing: !noSharing) { name, _ in
+            try planned.model(name)
+        }
         var result = Result(images: 0, seconds: 0, device: engine.device)
         for shard in planned.grants {
             guard let first = shard.first else { continue }

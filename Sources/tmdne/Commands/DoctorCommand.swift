@@ -31,7 +31,9 @@ struct DoctorCommand: ParsableCommand {
         if json {
             try Console.print(json: checks)
         } else {
-            for check in checks { Console.print("\(check.isFine ? "ok     " : "MISSING") \(check.name): \(check.detail)") }
+            for check in checks {
+                Console.print("\(check.isFine ? "ok     " : "MISSING") \(check.name): \(check.detail)")
+            }
         }
         guard checks.allSatisfy(\.isFine) else { throw ExitCode.failure }
     }

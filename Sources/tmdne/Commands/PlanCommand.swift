@@ -32,7 +32,8 @@ struct PlanCommand: ParsableCommand {
         let pixels = plan.cells.reduce(0) { $0 + $1.cell.width * $1.cell.height }
         Console.print(plan.name)
         Console.print("  \(summary.positions) positions of the grid")
-        Console.print("  \(summary.cells) distinct cells to render, \(summary.duplicates) positions show another's image")
+        Console.print(
+            "  \(summary.cells) distinct cells to render, \(summary.duplicates) positions show another's image")
         Console.print("  \(summary.shards) shards, from coarse to fine in guidance")
         Console.print("  about \(evaluations) UNet evaluations and \(pixels / 1_000_000) megapixels of images")
         Console.print("Render it with `tmdne run \(sweep)`, which shows the time that is left once it has begun.")

@@ -65,14 +65,13 @@ struct RenderCommand: ParsableCommand {
         let granted = GrantedCell(
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
             style: style.name)
-        let engine = DiffusionEngine(device: try CPUDevice()) { _ in .init(folder: folder, fingerprint: fingerprint) }
+        let engine = DiffusionEngine(device: try CPUDevice()) { _, _ in folder }
         try engine.prepare(model: model, fingerprint: fingerprint)
         try engine.render([granted], progress: { _ in true }) { image in
             let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
-            let texts = try ImageMetadata(
-                granted, model: model, sweep: "", device: engine.device, precision: Precision.fp32.rawValue
-            ).texts
-            try Data(try picture.encode(texts: texts)).write(to: URL(filePath: output), options: .atomic)
+            let metadata = ImageMetadata(
+                granted, model: model, sweep: "", device: engine.device, precision: engine.precision)
+            try Data(try picture.encode(texts: metadata.pngTexts)).write(to: URL(filePath: output), options: .atomic)
         }
         Console.print(output)
     }

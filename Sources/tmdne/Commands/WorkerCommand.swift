@@ -26,7 +26,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let token = try JoinToken(parsing: try tokenText())
         let service = try LocalWorker(options: worker).service(token: token, logger: log.logger("tmdne.worker"))
         Console.note("Joining \(token)")
-        let reporter = EventPrinter(events: service.events)
+        let reporter = WorkerReporter(events: service.events)
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -48,14 +48,5 @@ struct WorkerCommand: AsyncParsableCommand {
             throw ValidationError("Give the join token that the coordinator printed, or set TMDNE_JOIN.")
         }
         return text
-    }
-}
-
-/// Prints what a worker does, one line an event.
-private struct EventPrinter: Service {
-    let events: AsyncStream<WorkerEvent>
-
-    func run() async throws {
-        for await event in events { Console.note("\(event)") }
     }
 }

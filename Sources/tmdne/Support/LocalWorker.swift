@@ -2,7 +2,6 @@ import ArgumentParser
 import Diffusion
 import Foundation
 import Logging
-import PNG
 import SharedModel
 import Worker
 
@@ -36,14 +35,10 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
-        let texts: ImageTexts = { granted, device in
-            try ImageMetadata(granted, model: "", sweep: "", device: device, precision: "fp32").texts
-        }
-        return WorkerService(configuration, logger: logger, texts: texts) {
+        return WorkerService(configuration, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
-            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name in
-                let path = try locator.locate(name)
-                return .init(folder: try ModelFolder(path: path), fingerprint: try ModelFingerprint.compute(of: path))
+            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name, fingerprint in
+                try ModelFolder(path: locator.locate(name, fingerprint: fingerprint))
             }
         }
     }

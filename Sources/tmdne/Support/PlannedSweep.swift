@@ -1,12 +1,11 @@
 import Diffusion
 import Foundation
 import SharedModel
-import Worker
 
 /// A sweep file, planned with the models of this host.
 struct PlannedSweep {
     let plan: SweepPlan
-    private let models: [String: DiffusionEngine.Model]
+    private let models: [String: ModelFolder]
 
     /// Reads and plans the sweep at `file`; models' paths are relative to it.
     ///
@@ -14,20 +13,19 @@ struct PlannedSweep {
     init(file: String) throws {
         let sweep = try Sweep(contentsOf: file)
         let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
-        var models: [String: DiffusionEngine.Model] = [:]
+        var models: [String: ModelFolder] = [:]
         plan = try sweep.plan { name in
             let path = try locator.locate(name)
             // Opening it reads the configs: a model that can't be rendered is told before anything is planned.
             let folder = try ModelFolder(path: path)
-            let fingerprint = try ModelFingerprint.compute(of: path)
-            models[name] = DiffusionEngine.Model(folder: folder, fingerprint: fingerprint)
-            return fingerprint
+            models[name] = folder
+            return try ModelFingerprint.compute(of: path)
         }
         self.models = models
     }
 
     /// A model that the plan names.
-    func model(_ name: String) throws -> DiffusionEngine.Model {
+    func model(_ name: String) throws -> ModelFolder {
         guard let model = models[name] else { throw SharedModelError.modelNotFound(name: name, places: []) }
         return model
     }

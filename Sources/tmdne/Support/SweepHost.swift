@@ -28,7 +28,8 @@ struct SweepHost {
     func run() async throws {
         let server = try await CoordinatorServer.start(
             in: directory, plan: plan, host: host, port: port,
-            settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone), logger: logger)
+            settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone),
+            logger: logger)
         if invites {
             Console.print("Join workers with this line; it holds the secret:")
             Console.print("tmdne worker \(server.joinToken.text)")
@@ -61,7 +62,8 @@ struct SweepHost {
         case (.done, 0):
             Console.print("\(status.positions) positions, \(status.cells) images: all done.")
             Console.print("Images: \(directory.images.relativePath)")
-            Console.print("Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
+            Console.print(
+                "Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
         case (.done, let failed):
             Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
             for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }
@@ -91,7 +93,8 @@ private struct ProgressReporter: Service {
                     Console.note(ProgressText.line(status))
                     last = (status.done, now)
                 }
-                guard (try? await Task.sleep(for: .milliseconds(Console.isTerminal ? 500 : 1000))) != nil else { return }
+                let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
             }
         }
     }
