@@ -106,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "PNG", "SharedModel", "Worker",
+                "Diffusion", "PNG", "SharedModel", "Worker",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -28,4 +28,9 @@ struct TMDNE: AsyncParsableCommand {
                 name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
         ])
+
+    static func main() async {
+        SpinLimit.apply()
+        await main(nil)
+    }
 }

@@ -19,10 +19,10 @@ struct SpoolTests {
             for entry in entries { try spool.add(entry, png: png) }
 
             let restarted = Spool(directory: directory, logger: Fixtures.logger)
-            #expect(try restarted.recover() == entries)
+            #expect(try restarted.recover() == entries.sorted { $0.cell.hex < $1.cell.hex })
             #expect(try restarted.read(entries[1]) == png)
             restarted.remove(entries[1])
-            #expect(try restarted.recover() == [entries[0], entries[2]])
+            #expect(Set(try restarted.recover().map(\.cell)) == [entries[0].cell, entries[2].cell])
         }
     }
 

@@ -32,13 +32,17 @@ struct CSVRecord {
         fields.map(Self.quoted).joined(separator: ",") + "\r\n"
     }
 
-    /// Looks at scalars, because CR LF is one `Character` and a combining mark can hide a comma.
+    /// Looks at bytes: CR LF is one `Character`, and a combining mark would hide a comma or a quote before it.
     private static func quoted(_ field: String) -> String {
-        let scalars = field.unicodeScalars
+        let bytes = field.utf8
+        let space = UInt8(ascii: " ")
+        let quote = UInt8(ascii: "\"")
+        let separators = [quote, UInt8(ascii: ","), UInt8(ascii: "\r"), UInt8(ascii: "\n")]
         // Some readers trim spaces at the ends of a bare field.
-        let needsQuotes =
-            scalars.first == " " || scalars.last == " "
-            || scalars.contains { $0 == "," || $0 == "\"" || $0 == "\r" || $0 == "\n" }
-        return needsQuotes ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
+        guard bytes.first == space || bytes.last == space || bytes.contains(where: separators.contains) else {
+            return field
+        }
+        let doubled = bytes.flatMap { $0 == quote ? [quote, quote] : [$0] }
+        return "\"" + String(decoding: doubled, as: UTF8.self) + "\""
     }
 }

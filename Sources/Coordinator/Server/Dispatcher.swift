@@ -262,8 +262,9 @@ actor Dispatcher {
 
     /// The disk or the database failed: nothing is granted until there is room again.
     private func storageFailed(_ error: any Error) async {
-        logger.error("storage failed", metadata: ["error": "\(error)"])
-        diskProblem = WireText.line("The coordinator can't store images now: \(error)")
+        let problem = store.explain(error)
+        logger.error("storage failed", metadata: ["error": "\(problem)"])
+        diskProblem = WireText.line("The coordinator can't store images now. \(problem)")
         await publish()
     }
 

@@ -22,7 +22,10 @@ struct SheetHeader: Equatable {
             (.steps, setting.steps == 1 ? "1 step" : "\(setting.steps) steps"),
             (.seed, "seed \(setting.seed)"),
             (.size, "\(setting.width) × \(setting.height)"),
-            (.negativePrompt, setting.negativePrompt.isEmpty ? "no negative prompt" : "not: \(setting.negativePrompt)"),
+            (
+                .negativePrompt,
+                setting.negativePrompt.isEmpty ? "no negative prompt" : "negative: \(setting.negativePrompt)"
+            ),
         ]
         difference = Self.line(described.filter { varying.contains($0.axis) }.map(\.text))
         settings = Self.line(described.filter { !varying.contains($0.axis) }.map(\.text))

@@ -20,7 +20,8 @@ struct Backoff: Sendable {
     /// A wait between the shortest and a ceiling that doubles up to the longest.
     mutating func next() -> Duration {
         ceiling = min(ceiling * 2, longest)
-        return shortest + (ceiling - shortest) * Double.random(in: 0...1, using: &generator)
+        let fraction = Double(generator.next()) / Double(UInt64.max)
+        return shortest + (ceiling - shortest) * fraction
     }
 
     /// Begins anew, because a coordinator let the worker in.

@@ -33,17 +33,15 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         let service = try LocalWorker(options: worker).service(token: token, logger: log.logger("tmdne.worker"))
         Console.note("Joining \(token)")
-        let reporter = EventPrinter(events: service.events)
-        // A group stops its last service first, and the events end with the worker: told to stop before it, their
-        // printer would keep the worker from ever hearing of the signal.
+        let reporter = WorkerReporter(events: service.events, isVerbose: log.verbose)
+        async let reporting: Void = reporter.run()
         var configuration = ServiceGroupConfiguration(
-            services: [
-                .init(service: reporter, successTerminationBehavior: .ignore),
-                .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
+            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
         configuration.maximumGracefulShutdownDuration = .seconds(180)
         do {
             try await ServiceGroup(configuration: configuration).run()
+            await reporting
         } catch let error as WorkerError {
             guard case .refused = error else { throw error }
             Console.note("Error: \(error)")
@@ -57,14 +55,5 @@ struct WorkerCommand: AsyncParsableCommand {
             throw ValidationError("Give the join token that the coordinator printed, or set TMDNE_JOIN.")
         }
         return text
-    }
-}
-
-/// Prints what a worker does, one line an event.
-private struct EventPrinter: Service {
-    let events: AsyncStream<WorkerEvent>
-
-    func run() async throws {
-        for await event in events { event.line.map(Console.note) }
     }
 }

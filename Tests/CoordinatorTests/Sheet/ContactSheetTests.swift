@@ -11,10 +11,6 @@ struct ContactSheetTests {
         0x2060A0 + UInt32(position) * 0x051020
     }
 
-    private static func metrics(_ grid: HandmadeGrid, tile: Int, labelWidth: Int) -> SheetMetrics {
-        SheetMetrics(width: grid.width, height: grid.height, tile: tile) { _ in labelWidth }
-    }
-
     @Test("a small sweep is one sheet under the name asked for, each image in the middle of its tile, holes in words")
     func oneSheet() async throws {
         let grid = HandmadeGrid()
@@ -46,21 +42,23 @@ struct ContactSheetTests {
         let options = ContactSheet.Options(tile: 96)
         _ = try ContactSheet.write(fixture.reader, fixture.directory, to: output, options: options)
         let sheet = try fixture.picture(output)
+        let metrics = SheetMetrics(width: grid.width, height: grid.height, tile: 96) { _ in 0 }
+        var corners: [[Int]] = []
         for position in 0..<6 {
             let found = (0..<sheet.width * sheet.height).filter {
                 sheet.color(x: $0 % sheet.width, y: $0 / sheet.width) == Self.color(position)
             }
-            let xs = found.map { $0 % sheet.width }
-            let ys = found.map { $0 / sheet.width }
-            let (left, right) = (try #require(xs.min()), try #require(xs.max()))
-            let (top, bottom) = (try #require(ys.min()), try #require(ys.max()))
+            let left = try #require(found.map { $0 % sheet.width }.min())
+            let right = try #require(found.map { $0 % sheet.width }.max())
+            let top = try #require(found.first) / sheet.width
+            let bottom = try #require(found.last) / sheet.width
             #expect((right - left + 1, bottom - top + 1) == (96, 64), "position \(position)")
             #expect(found.count == 96 * 64)
-            let metrics = Self.metrics(grid, tile: 96, labelWidth: 1000)
-            let step = (position % 3) * (metrics.tileWidth + metrics.gap)
-            let first = sheet.width - metrics.margin
-            #expect(left < first && step >= 0)
+            corners.append([left, top])
         }
+        let first = try #require(corners.first)
+        let steps = (right: 96 + metrics.gap, down: 64 + metrics.gap)
+        #expect(corners == (0..<6).map { [first[0] + $0 % 3 * steps.right, first[1] + $0 / 3 * steps.down] })
     }
 
     @Test("every prompt has a sheet of its own, also one that the sweep names twice")
