@@ -232,6 +232,15 @@ actor Dispatcher {
         isShuttingDown = true
     }
 
+    /// A status with what the database could not be told: a full disk keeps it from being written that it is full.
+    func completed(_ status: SweepStatus) -> SweepStatus {
+        guard let diskProblem, status.state == .running || status.state == .paused else { return status }
+        var status = status
+        status.state = .diskFull
+        status.message = diskProblem
+        return status
+    }
+
     // MARK: - What time says
 
     /// Called every second or so.
