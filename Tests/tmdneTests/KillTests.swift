@@ -24,7 +24,7 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", sweep.text)
                 var (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let port = try JoinToken(parsing: token).port
-                var workers = [try sandbox.start("worker", token, "--cache", "cache")]
+                var workers = [try sandbox.start("worker", token, "--cache", "cache", "--verbose")]
                 var kills = 0
                 for round in 1...24 {
                     let threshold = round * sweep.cells / 28
@@ -48,7 +48,7 @@ extension EndToEnd {
                     }
                     if victim != .coordinator {
                         #expect(try await worker.end() == -SIGKILL)
-                        workers.append(try sandbox.start("worker", token, "--cache", "cache"))
+                        workers.append(try sandbox.start("worker", token, "--cache", "cache", "--verbose"))
                     }
                 }
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")

@@ -15,9 +15,9 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", sweep.text)
                 let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 // A spool each, as on two machines; the second takes the token where others cannot read it.
-                let ada = try sandbox.start("worker", token, "--name", "ada", "--cache", "cache-ada")
+                let ada = try sandbox.start("worker", token, "--name", "ada", "--cache", "cache-ada", "-v")
                 let emmy = try sandbox.start(
-                    ["worker", "--name", "emmy", "--cache", "cache-emmy"], environment: ["TMDNE_JOIN": token])
+                    ["worker", "--name", "emmy", "--cache", "cache-emmy", "-v"], environment: ["TMDNE_JOIN": token])
                 try await eventually("both have delivered: \(ada.complaints)\(emmy.complaints)") {
                     Self.rendered(by: ada).count > 5 && Self.rendered(by: emmy).count > 5 ? () : nil
                 }
