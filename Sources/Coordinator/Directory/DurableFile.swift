@@ -16,7 +16,9 @@ enum DurableFile {
         }
         guard errno == ENOENT, parent(of: path) != path else { throw error(path, "Making the directory") }
         try makeDirectory(parent(of: path))
-        try makeDirectory(path)
+        // Once: there are parents, such as /proc, that exist and have no room for it.
+        guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw error(path, "Making the directory") }
+        try syncDirectory(parent(of: path))
     }
 
     /// Brings the directory's entries to the disk.

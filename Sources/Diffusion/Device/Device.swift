@@ -13,6 +13,9 @@ package protocol Device: AnyObject {
     /// The most channels that an attention head may have.
     var widestHead: Int { get }
 
+    /// Gives memory that no tensor uses back to the system; called where sizes are about to change.
+    func trim()
+
     /// Copies `values`, in row-major order, to the device.
     func upload(_ values: [Float], shape: [Int]) throws -> Tensor
     /// Copies a tensor back.

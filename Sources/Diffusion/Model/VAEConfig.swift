@@ -34,7 +34,7 @@ extension VAEConfig {
         try file.refuse(["latents_mean", "latents_std"])
         try file.refuse("act_fn", unless: .string("silu"), .string("swish"))
         latentChannels = try file.integer("latent_channels", in: 1...1024, default: 4)
-        outChannels = try file.integer("out_channels", in: 1...4, default: 3)
+        outChannels = try file.integer("out_channels", in: 3...3, default: 3)
         blockOutChannels = try file.integers("block_out_channels", in: 1...65_536, counts: 1...8)
         let _: [UpBlockType] = try file.choices("up_block_types", count: blockOutChannels.count)
         layersPerBlock = try file.integer("layers_per_block", in: 1...64, default: 1)

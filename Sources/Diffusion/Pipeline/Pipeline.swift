@@ -14,6 +14,8 @@ package final class Pipeline {
     private let unet: UNet
     private let decoder: VAEDecoder
     private let schedule: NoiseSchedule
+    /// Size of the row before, whose buffers fit no other.
+    private var lastSize: (width: Int, height: Int)?
 
     /// Loads the model's weights onto `device`.
     ///
@@ -27,6 +29,7 @@ package final class Pipeline {
         unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
         decoder = try VAEDecoder(config: folder.vae, weights: try folder.vaeWeights(), device: device)
         schedule = NoiseSchedule(folder.scheduler)
+        device.trim()
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
@@ -49,6 +52,8 @@ package final class Pipeline {
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
+        if let lastSize, lastSize != (row.width, row.height) { device.trim() }
+        lastSize = (row.width, row.height)
         let sampler = try Sampler(row.sampler, schedule: schedule, steps: row.steps)
         // Cells with and without guidance take different batches.
         let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
@@ -106,7 +111,7 @@ extension Pipeline {
     }
 
     private func prepare(_ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int) throws -> SharedWork {
-        let clock = ContinuousClock()
+        let clock = SuspendingClock()
         let start = clock.now
         let prompts = isGuided ? [row.negativePrompt, row.prompt] : [row.prompt]
         let encoded = try textEncoder(prompts.map { tokenizer.encode($0) })
@@ -136,7 +141,7 @@ extension Pipeline {
         _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler,
         progress: (RowProgress) -> Bool, emit: (RenderedImage) throws -> Void
     ) throws -> Bool {
-        let clock = ContinuousClock()
+        let clock = SuspendingClock()
         var start = clock.now
         let isGuided = indices.contains { row.guidances[$0] > 1 }
         var cells = indices.map { index in

@@ -17,7 +17,10 @@ struct RetryCommand: AsyncParsableCommand {
     func run() async throws {
         let count = try await SweepDirectory(URL(filePath: directory)).retryFailed()
         if let count {
-            Console.print("\(count) cells will be tried again; start them with `tmdne resume \(directory)`.")
+            Console.print(
+                count == 0
+                    ? "No cell has failed."
+                    : "\(count) cells will be tried again by the next `tmdne run` or `tmdne resume \(directory)`.")
         } else {
             Console.print("The running coordinator will try the failed cells again.")
         }
@@ -28,7 +31,8 @@ struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
         abstract: "Lets a running coordinator grant nothing more for now.",
-        discussion: "What workers have begun is finished and kept. `tmdne pause --off` goes on.")
+        discussion: "What workers have begun is finished and kept. `tmdne pause --off` with the same directory goes on."
+    )
 
     @Argument(help: "The directory of the sweep.")
     var directory: String
@@ -38,7 +42,8 @@ struct PauseCommand: ParsableCommand {
 
     func run() throws {
         try ask(off ? .resume : .pause, in: directory)
-        Console.print(off ? "The coordinator goes on." : "The coordinator pauses; `tmdne pause --off` goes on.")
+        Console.print(
+            off ? "The coordinator goes on." : "The coordinator pauses; `tmdne pause --off \(directory)` goes on.")
     }
 }
 

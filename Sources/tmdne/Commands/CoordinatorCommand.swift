@@ -29,7 +29,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             try await serving.host(SweepDirectory(URL(filePath: sweep)), plan: nil).run()
         } else {
             let planned = try PlannedSweep(file: sweep)
-            let directory = SweepDirectory(output: output, sweep: planned.plan.name)
+            let directory = try SweepDirectory(output: output, sweep: planned.plan.name)
             try await serving.host(directory, plan: planned.plan, sweepFile: sweep).run()
         }
     }

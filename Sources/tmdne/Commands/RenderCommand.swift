@@ -50,14 +50,11 @@ struct RenderCommand: ParsableCommand {
     var output: String
 
     func run() throws {
-        let style = try StyleLibrary().style(named: style)
-        guard let guidance = Decimal(string: guidance), guidance.isFinite, guidance >= 0, guidance <= 1000 else {
-            throw ValidationError("--guidance \(self.guidance) is not a number from 0 to 1000.")
-        }
+        let (style, guidance, wanted) = try settings()
         let path = try ModelLocator().locate(model)
         let folder = try ModelFolder(path: path)
         let fingerprint = try ModelFingerprint.compute(of: path)
-        let size = try size.map { try ImageSize($0) } ?? Self.nativeSize(of: folder)
+        let size = try wanted ?? Self.nativeSize(of: folder)
         let cell = Cell(
             fingerprint: fingerprint, guidance: guidance, height: size.height,
             negativePrompt: style.compose(negativePrompt: negativePrompt), prompt: style.compose(prompt: prompt),
@@ -74,6 +71,35 @@ struct RenderCommand: ParsableCommand {
             try write(Data(try picture.encode(texts: metadata.pngTexts)))
         }
         Console.print(output)
+    }
+
+    /// The options whose values are looked up; what is wrong with them is wrong usage.
+    private func settings() throws -> (Style, Decimal, ImageSize?) {
+        do throws(SweepProblem) {
+            let style = try StyleLibrary().style(named: style)
+            let guidance = try ExactNumber(guidance, key: "guidance").decimal
+            guard guidance >= Decimal(Sweep.guidanceBounds.lowerBound),
+                guidance <= Decimal(Sweep.guidanceBounds.upperBound)
+            else {
+                throw .outOfBounds(
+                    key: "guidance", self.guidance, lower: "\(Sweep.guidanceBounds.lowerBound)",
+                    upper: "\(Sweep.guidanceBounds.upperBound)")
+            }
+            var wanted: ImageSize?
+            if let size { wanted = try ImageSize(size) }
+            return (style, guidance, wanted)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    func validate() throws {
+        guard Sweep.stepsBounds.contains(steps) else {
+            throw ValidationError(
+                "--steps \(steps) is not possible; choose between \(Sweep.stepsBounds.lowerBound) and "
+                    + "\(Sweep.stepsBounds.upperBound).")
+        }
+        guard !output.isEmpty else { throw ValidationError("--output is empty; name the PNG file to write.") }
     }
 
     private func write(_ png: Data) throws {
@@ -93,9 +119,9 @@ struct RenderCommand: ParsableCommand {
     }
 
     /// The size that the model was trained at, 512x512 if it does not tell.
-    private static func nativeSize(of folder: ModelFolder) -> ImageSize {
+    private static func nativeSize(of folder: ModelFolder) throws -> ImageSize {
         let sides = folder.unet.sampleSize ?? [64, 64]
-        return ImageSize(width: sides[1] * folder.vae.upscaling, height: sides[0] * folder.vae.upscaling)
+        return try ImageSize("\(sides[1] * folder.vae.upscaling)x\(sides[0] * folder.vae.upscaling)")
     }
 }
 

@@ -28,7 +28,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let planned = try PlannedSweep(file: sweep)
         try await SweepHost(
-            directory: SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
+            directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
             worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), logger: log.logger("tmdne")
         ).run()
     }

@@ -33,6 +33,8 @@ struct ListenAddress: ExpressibleByArgument {
             host = String(text[text.index(after: text.startIndex)..<end])
             text = text[text.index(after: end)...]
         } else if let colon = text.lastIndex(of: ":") {
+            // An IPv6 address without brackets: where it ends and the port begins can't be told.
+            guard text.firstIndex(of: ":") == colon else { return nil }
             if colon != text.startIndex { host = String(text[..<colon]) }
             text = text[colon...]
         } else {
@@ -51,7 +53,10 @@ struct ListenAddress: ExpressibleByArgument {
 
 extension SweepDirectory {
     /// The directory of a sweep: `output`, or one named after the sweep beside the caller.
-    init(output: String?, sweep name: String) {
+    ///
+    /// - Throws: `ValidationError` when `output` is empty.
+    init(output: String?, sweep name: String) throws {
+        guard output != "" else { throw ValidationError("--output is empty; name a directory.") }
         let fallback = name.replacing("/", with: "-")
         self.init(URL(filePath: output ?? (fallback.hasPrefix(".") ? "sweep-\(fallback)" : fallback)))
     }

@@ -71,13 +71,17 @@ struct SweepHost {
         case (.done, let failed):
             Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
             for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }
-            Console.print("Next: mend the cause, then `tmdne retry \(path)` and `tmdne resume \(path)`.")
+            Console.print("Next: mend the cause, then `tmdne retry \(path)`; \(continuation(path)).")
             throw ExitCode.partlyFailed
         default:
             Console.print("\(status.done) of \(status.cells) images are done; nothing of them is lost.")
-            Console.print("Next: the same command again, or `tmdne resume \(path)`, goes on.")
+            Console.print("Next: \(continuation(path)).")
             throw ExitCode.failure
         }
+    }
+
+    private func continuation(_ path: String) -> String {
+        worker == nil ? "`tmdne resume \(path)` goes on, and its workers come back" : "the same command again goes on"
     }
 }
 

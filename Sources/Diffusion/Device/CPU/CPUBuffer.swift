@@ -25,8 +25,12 @@ final class CPUBuffer: TensorStorage {
 final class CPUBufferPool {
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
 
-    deinit {
+    deinit { trim() }
+
+    /// Gives the memory of all free buffers back to the system.
+    func trim() {
         for pointer in free.values.joined() { Glibc.free(pointer) }
+        free.removeAll()
     }
 
     /// - Throws: ``DiffusionError/outOfMemory(bytes:)``.
@@ -36,8 +40,13 @@ final class CPUBufferPool {
             return CPUBuffer(pointer: pointer, capacity: capacity, pool: self)
         }
         var memory: UnsafeMutableRawPointer?
-        guard posix_memalign(&memory, 64, capacity * MemoryLayout<Float>.stride) == 0, let memory else {
-            throw DiffusionError.outOfMemory(bytes: capacity * MemoryLayout<Float>.stride)
+        let bytes = capacity * MemoryLayout<Float>.stride
+        if posix_memalign(&memory, 64, bytes) != 0 {
+            trim()
+            guard posix_memalign(&memory, 64, bytes) == 0 else { throw DiffusionError.outOfMemory(bytes: bytes) }
+        }
+        guard let memory else {
+            throw DiffusionError.outOfMemory(bytes: bytes)
         }
         return CPUBuffer(
             pointer: memory.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)

@@ -23,6 +23,8 @@ package final class CPUDevice: Device {
     /// oneDNN's version, for `doctor`.
     package static var libraryVersion: String { OneDNNLibrary.version }
 
+    package func trim() { pool.trim() }
+
     package func upload(_ values: [Float], shape: [Int]) throws -> Tensor {
         let tensor = Tensor(shape: shape, storage: try buffer(of: values))
         precondition(tensor.count == values.count, "\(values.count) values for \(shape)")
