@@ -12,9 +12,8 @@ struct DiffusionEngineTests {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Models/tmdne-tiny").path
 
-    private static func engine(fingerprint: String) throws -> DiffusionEngine {
-        let folder = try ModelFolder(path: path)
-        return DiffusionEngine(device: try CPUDevice()) { _ in .init(folder: folder, fingerprint: fingerprint) }
+    private static func engine() throws -> DiffusionEngine {
+        DiffusionEngine(device: try CPUDevice()) { _, _ in try ModelFolder(path: path) }
     }
 
     private static func granted(guidance: String, prompt: String = "woman", width: Int = 64) throws -> GrantedCell {
@@ -27,7 +26,7 @@ struct DiffusionEngineTests {
 
     @Test("every cell comes out once, under its own key, and the last group is known as such when it begins")
     func shard() throws {
-        let engine = try Self.engine(fingerprint: "a")
+        let engine = try Self.engine()
         try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
         // Two rows, the first with cells that batch differently: without guidance and with it.
         let cells = try [
@@ -58,7 +57,7 @@ struct DiffusionEngineTests {
 
     @Test("the first step after a no is not taken")
     func stop() throws {
-        let engine = try Self.engine(fingerprint: "a")
+        let engine = try Self.engine()
         try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
         var steps = 0
         try engine.render([try Self.granted(guidance: "5"), try Self.granted(guidance: "6", prompt: "man")]) { _ in
@@ -70,19 +69,27 @@ struct DiffusionEngineTests {
         #expect(steps == 1)
     }
 
-    @Test("another model of the same name is refused with both fingerprints")
+    @Test("another model of the same name is refused, and the one that is loaded stays")
     func otherModel() throws {
-        let engine = try Self.engine(fingerprint: "found")
-        let error = #expect(throws: (any Error).self) {
-            try engine.prepare(model: "tmdne-tiny", fingerprint: "wanted")
+        let wanted = String(repeating: "b", count: 64)
+        let engine = DiffusionEngine(device: try CPUDevice()) { name, fingerprint in
+            if fingerprint == "a" { return try ModelFolder(path: Self.path) }
+            return try ModelFolder(path: try ModelLocator().locate(Self.path, fingerprint: fingerprint))
+        }
+        try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
+        let error = #expect(throws: SharedModelError.self) {
+            try engine.prepare(model: "tmdne-tiny", fingerprint: wanted)
         }
         let sentence = "\(try #require(error))"
-        #expect(sentence.contains("found") && sentence.contains("wanted"))
+        #expect(sentence.contains(wanted.prefix(8)) && sentence.contains(Self.path))
+        var images = 0
+        try engine.render([try Self.granted(guidance: "5")], progress: { _ in true }) { _ in images += 1 }
+        #expect(images == 1)
     }
 
     @Test("a size that the model can't draw is an error, not the end")
     func wrongSize() throws {
-        let engine = try Self.engine(fingerprint: "a")
+        let engine = try Self.engine()
         try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
         let cell = try Self.granted(guidance: "5", width: 3)
         #expect(throws: (any Error).self) {
