@@ -114,6 +114,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "tmdneTests", dependencies: ["Coordinator", "SharedModel", "tmdne"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "tmdneTests",
+            dependencies: [
+                "Coordinator", "PNG", "SharedModel", "tmdne",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

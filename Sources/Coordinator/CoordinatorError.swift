@@ -8,6 +8,8 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case otherSweep(directory: String, found: String, wanted: String)
     /// The directory holds no sweep.
     case noSweep(directory: String)
+    /// A request needs a running coordinator, and there is none.
+    case notServed(directory: String)
     /// The database is damaged, or is no database.
     case damagedDatabase(path: String, problem: String)
     /// The database was written by a newer version.
@@ -45,6 +47,8 @@ extension CoordinatorError: CustomStringConvertible {
             "\(directory) belongs to the sweep “\(found)”, not to “\(wanted)”; choose another --output directory."
         case .noSweep(let directory):
             "\(directory) holds no sweep.db; name the directory that an earlier run wrote, or start one with a sweep file."
+        case .notServed(let directory):
+            "No coordinator serves \(directory) now; start one with `tmdne resume \(directory)`."
         case .damagedDatabase(let path, let problem):
             "\(path) is damaged (\(problem)); move it away, restore a backup, or start again in a new directory."
         case .newerDatabase(let path):

@@ -30,7 +30,7 @@ extension SharedModelError: CustomStringConvertible {
         case .styles(let file, let problem):
             "\(file): \(problem)"
         case .unreadable(let path, let reason):
-            "\(path) cannot be read: \(reason)"
+            "\(path) cannot be read: \(reason); check the path"
         case .tooLong(let path, let limit):
             "\(path) is longer than \(limit >> 20) MiB, so it is hardly the file that was meant; check the path"
         case .modelNotFound(let name, let places):

@@ -39,6 +39,15 @@ struct CellKeyTests {
     }
 
     @Test(
+        "a decimal has one canonical text, however its digits and exponent are stored",
+        arguments: [
+            (750, -2, "7.5"), (7500, -3, "7.5"), (5, 2, "500"), (0, -3, "0"), (1, -9, "0.000000001"), (100, 0, "100"),
+        ])
+    func canonicalText(significand: Int, exponent: Int, text: String) {
+        #expect(Decimal(sign: .plus, exponent: exponent, significand: Decimal(significand)).canonicalText == text)
+    }
+
+    @Test(
         "the canonical JSON equals the encoder's",
         arguments: [
             "", " ", "\"", "\\", "\\n", "/", "</script>", "{prompt}", "\n\r\t\u{8}\u{C}",

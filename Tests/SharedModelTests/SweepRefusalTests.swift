@@ -258,9 +258,9 @@ struct SweepRefusalTests {
     @Test("a file that cannot be read is named with the reason")
     func unreadable() throws {
         let missing = #expect(throws: SharedModelError.self) { try Sweep(contentsOf: "/nowhere/sweep.yaml") }
-        #expect(missing?.description == "/nowhere/sweep.yaml cannot be read: no such file or directory")
+        #expect(missing?.description == "/nowhere/sweep.yaml cannot be read: no such file or directory; check the path")
         let folder = #expect(throws: SharedModelError.self) { try Sweep(contentsOf: "/tmp") }
-        #expect(folder?.description == "/tmp cannot be read: is a directory")
+        #expect(folder?.description == "/tmp cannot be read: is a directory; check the path")
         let endless = #expect(throws: SharedModelError.self) { try Sweep(contentsOf: "/dev/zero") }
         #expect(endless == .tooLong(path: "/dev/zero", limit: 16 << 20))
     }

@@ -93,9 +93,11 @@ enum WireSamples {
                         workers: [
                             .init(name: "ada", device: "cpu", state: .working, done: 1, secondsPerImage: nil)
                         ], failures: [.init(cell: key, position: 1, reason: "r")])), 0x89,
-                #"{"cells":2,"done":1,"failed":0,"failures":[{"cell":"\#(Self.key)","position":1,"reason":"r"}],"#
-                    + #""imagesPerMinute":1.5,"leased":1,"pending":0,"positions":3,"state":"running","sweep":"s","#
-                    + #""workers":[{"device":"cpu","done":1,"name":"ada","state":"working"}]}"#
+                #"{"cells":2,"done":1,"etaSeconds":null,"failed":0,"#
+                    + #""failures":[{"cell":"\#(Self.key)","position":1,"reason":"r"}],"#
+                    + #""imagesPerMinute":1.5,"leased":1,"message":null,"pending":0,"positions":3,"#
+                    + #""state":"running","sweep":"s","#
+                    + #""workers":[{"device":"cpu","done":1,"name":"ada","secondsPerImage":null,"state":"working"}]}"#
             ),
         ]
     }

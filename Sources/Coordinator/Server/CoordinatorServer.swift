@@ -103,7 +103,7 @@ package final class CoordinatorServer: Service {
 
     /// How the sweep stands.
     package func status() async throws -> SweepStatus {
-        try await store.status()
+        await dispatcher.completed(try await store.status())
     }
 
     /// Grants nothing until ``resume()``.
@@ -135,7 +135,8 @@ package final class CoordinatorServer: Service {
     }
 
     private func serve() async {
-        await dispatcher.endIfDone()
+        // A disk that is full and a sweep that is done are known before the first worker asks.
+        await dispatcher.tick()
         await withTaskGroup { group in
             group.addTask { await self.tick() }
             group.addTask { await self.stopWhenAsked() }

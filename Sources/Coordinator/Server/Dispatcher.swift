@@ -232,6 +232,15 @@ actor Dispatcher {
         isShuttingDown = true
     }
 
+    /// A status with what the database could not be told: a full disk keeps it from being written that it is full.
+    func completed(_ status: SweepStatus) -> SweepStatus {
+        guard let diskProblem, status.state == .running || status.state == .paused else { return status }
+        var status = status
+        status.state = .diskFull
+        status.message = diskProblem
+        return status
+    }
+
     // MARK: - What time says
 
     /// Called every second or so.
@@ -262,8 +271,9 @@ actor Dispatcher {
 
     /// The disk or the database failed: nothing is granted until there is room again.
     private func storageFailed(_ error: any Error) async {
-        logger.error("storage failed", metadata: ["error": "\(error)"])
-        diskProblem = WireText.line("The coordinator can't store images now: \(error)")
+        let problem = store.explain(error)
+        logger.error("storage failed", metadata: ["error": "\(problem)"])
+        diskProblem = WireText.line("The coordinator can't store images now. \(problem)")
         await publish()
     }
 

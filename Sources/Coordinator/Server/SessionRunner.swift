@@ -45,6 +45,7 @@ struct SessionRunner {
             for try await event in connection.events {
                 guard try await handle(event) else { break }
             }
+            if saidGoodbye { why = "it said goodbye" }
         } catch let error as WireError {
             why = "\(error)"
             // The worker may be gone or deaf; what was wrong is in our log all the same.

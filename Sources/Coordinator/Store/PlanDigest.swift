@@ -3,26 +3,50 @@ import Foundation
 import SharedModel
 
 /// Tells two plans apart without keeping them.
-enum PlanDigest {
+struct PlanDigest {
+    private var hash = SHA256()
+
     /// SHA-256, 64 lower-case hexadecimal digits, of everything that the plan shows, renders and grants.
     static func digest(of plan: SweepPlan) -> String {
-        var hash = SHA256()
-        func add(_ fields: String...) {
-            // The lengths keep neighbouring fields apart.
-            for field in fields { hash.update(data: Data("\(field.utf8.count):\(field)".utf8)) }
-        }
-        add(plan.name, plan.source)
+        var digest = PlanDigest()
+        digest.add(plan)
+        return Hexadecimal.encode(digest.hash.finalize())
+    }
+
+    private mutating func add(_ plan: SweepPlan) {
+        add(plan.name)
+        add(plan.source)
+        add(plan.positions.count)
         for position in plan.positions {
-            add(
-                "position", "\(position.index)", position.cell.hex, position.model, position.prompt,
-                position.negativePrompt, position.style, "\(position.guidance)", "\(position.seed)",
-                "\(position.steps)", position.sampler.rawValue, "\(position.width)", "\(position.height)")
+            for text in [
+                position.cell.hex, position.model, position.prompt, position.negativePrompt, position.style,
+                position.guidance.description, position.sampler.rawValue,
+            ] {
+                add(text)
+            }
+            for number in [position.index, position.steps, position.width, position.height] { add(number) }
+            add(position.seed)
         }
-        for cell in plan.cells { add("cell", cell.key.hex, "\(cell.firstPosition)") }
+        add(plan.cells.count)
+        for cell in plan.cells {
+            add(cell.key.hex)
+            add(cell.firstPosition)
+        }
+        add(plan.shards.count)
         for shard in plan.shards {
-            add("shard")
+            add(shard.cells.count)
             for key in shard.cells { add(key.hex) }
         }
-        return Hexadecimal.encode(hash.finalize())
+    }
+
+    /// The length keeps neighbouring texts apart.
+    private mutating func add(_ text: String) {
+        add(text.utf8.count)
+        var text = text
+        text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    }
+
+    private mutating func add(_ number: some FixedWidthInteger) {
+        withUnsafeBytes(of: number.littleEndian) { hash.update(bufferPointer: $0) }
     }
 }

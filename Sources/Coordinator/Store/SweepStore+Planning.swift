@@ -63,6 +63,7 @@ private struct PlanWriter {
     let plan: SweepPlan
     let check: PlanCheck
     private var phrases: [String: Int64] = [:]
+    private var decimals: [Decimal: String] = [:]
 
     init(db: Database, plan: SweepPlan, check: PlanCheck) {
         self.db = db
@@ -86,7 +87,7 @@ private struct PlanWriter {
     private func writeShards(from first: Int64) throws {
         let insert = try db.makeStatement(sql: "INSERT INTO shard (id, cells) VALUES (?, ?)")
         for (offset, shard) in plan.shards.enumerated() {
-            try insert.execute(arguments: [first + Int64(offset), shard.cells.count])
+            try write(insert, [first + Int64(offset), shard.cells.count])
         }
     }
 
@@ -105,16 +106,18 @@ private struct PlanWriter {
         for (planned, place) in zip(plan.cells, check.places) {
             let shard = firstShard + Int64(place.shard)
             if let id = known[planned.key.hex] {
-                try update.execute(arguments: [shard, place.rank, planned.firstPosition, id])
+                try write(update, [shard, place.rank, planned.firstPosition, id])
                 ids.append(id)
                 continue
             }
             let cell = planned.cell
-            try insert.execute(arguments: [
-                next, planned.key.hex, try phrase(cell.fingerprint), try phrase(cell.prompt),
-                try phrase(cell.negativePrompt), "\(cell.guidance)", "\(cell.seed)", cell.steps,
-                cell.sampler.rawValue, cell.width, cell.height, shard, place.rank, planned.firstPosition,
-            ])
+            try write(
+                insert,
+                [
+                    next, planned.key.hex, try phrase(cell.fingerprint), try phrase(cell.prompt),
+                    try phrase(cell.negativePrompt), text(cell.guidance), "\(cell.seed)", cell.steps,
+                    cell.sampler.rawValue, cell.width, cell.height, shard, place.rank, planned.firstPosition,
+                ])
             ids.append(next)
             next += 1
         }
@@ -130,12 +133,28 @@ private struct PlanWriter {
                 """)
         for position in plan.positions {
             let cell = check.cellIndex[position.cell].map { ids[$0] }
-            try insert.execute(arguments: [
-                position.index, cell, try phrase(position.model), try phrase(position.prompt),
-                try phrase(position.negativePrompt), try phrase(position.style), "\(position.guidance)",
-                "\(position.seed)", position.steps, position.sampler.rawValue, position.width, position.height,
-            ])
+            try write(
+                insert,
+                [
+                    position.index, cell, try phrase(position.model), try phrase(position.prompt),
+                    try phrase(position.negativePrompt), try phrase(position.style), text(position.guidance),
+                    "\(position.seed)", position.steps, position.sampler.rawValue, position.width, position.height,
+                ])
         }
+    }
+
+    /// The plan has been checked and the statements are ours, so that their arguments need no second look.
+    private func write(_ statement: Statement, _ arguments: StatementArguments) throws {
+        statement.setUncheckedArguments(arguments)
+        try statement.execute()
+    }
+
+    /// Writing a decimal out takes longer than looking it up, and a sweep has few.
+    private mutating func text(_ guidance: Decimal) -> String {
+        if let text = decimals[guidance] { return text }
+        let text = guidance.description
+        decimals[guidance] = text
+        return text
     }
 
     private mutating func phrase(_ text: String) throws -> Int64 {

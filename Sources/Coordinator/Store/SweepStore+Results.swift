@@ -109,14 +109,17 @@ extension SweepStore {
         }
     }
 
-    /// Makes every failed cell pending again, its crashes forgiven.
+    /// Makes every failed cell of the grid pending again, its crashes forgiven.
     ///
     /// - Returns: How many there were.
     func retryFailed() async throws -> Int {
         let timestamp = timestamp
         return try await committer.perform { db in
             let count = try db.run(
-                "UPDATE cell SET state = 'pending', crashes = 0, reason = NULL WHERE state = 'failed'")
+                """
+                UPDATE cell SET state = 'pending', crashes = 0, reason = NULL
+                WHERE state = 'failed' AND shard IS NOT NULL
+                """)
             if count > 0 { try Self.note(db, at: timestamp, "retry", "\(count) failed cells are tried again") }
             return count
         }

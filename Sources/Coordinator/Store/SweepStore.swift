@@ -8,6 +8,7 @@ import GRDB
 /// a second writer is kept out by ``DirectoryLock``.
 final class SweepStore: Sendable {
     let committer: GroupCommitter
+    private let path: String
     private let database: DatabaseQueue
     private let wallClock: @Sendable () -> Date
 
@@ -16,6 +17,7 @@ final class SweepStore: Sendable {
     /// - Throws: ``CoordinatorError`` for a file that is damaged, no database, or of a newer version.
     init(path: String, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
         self.wallClock = wallClock
+        self.path = path
         do {
             database = try DatabaseQueue(path: path, configuration: Self.configuration)
             committer = GroupCommitter(database: database)
@@ -46,6 +48,11 @@ final class SweepStore: Sendable {
 
     var now: Date {
         wallClock()
+    }
+
+    /// What an error of this store, or of the disk around it, means for people.
+    func explain(_ error: any Error) -> String {
+        "\((error as? DatabaseError).map { Self.explain($0, path: path) } ?? error)"
     }
 
     static func explain(_ error: DatabaseError, path: String) -> CoordinatorError {

@@ -56,9 +56,5 @@ struct CanonicalRow {
 
 extension Decimal {
     /// The number in digits, without exponent, trailing zeros or a bare point: 5, 5.0 and 5.00 are all `5`.
-    package var canonicalText: String {
-        var compact = self
-        NSDecimalCompact(&compact)
-        return compact.description
-    }
+    package var canonicalText: String { description }
 }

@@ -1,6 +1,6 @@
 /// How a sweep stands: what `status --json` prints and a report frame carries.
 ///
-/// The keys are a contract with scripts.
+/// The keys are a contract with scripts: what is not known is written as null, never left out.
 package struct SweepStatus: Codable, Equatable, Sendable {
     /// What the sweep is doing.
     package enum State: String, Codable, Sendable {
@@ -96,5 +96,35 @@ package struct SweepStatus: Codable, Equatable, Sendable {
         self.etaSeconds = etaSeconds
         self.workers = workers
         self.failures = failures
+    }
+}
+
+extension SweepStatus {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(sweep, forKey: .sweep)
+        try container.encode(state, forKey: .state)
+        try container.encode(message, forKey: .message)
+        try container.encode(positions, forKey: .positions)
+        try container.encode(cells, forKey: .cells)
+        try container.encode(done, forKey: .done)
+        try container.encode(failed, forKey: .failed)
+        try container.encode(leased, forKey: .leased)
+        try container.encode(pending, forKey: .pending)
+        try container.encode(imagesPerMinute, forKey: .imagesPerMinute)
+        try container.encode(etaSeconds, forKey: .etaSeconds)
+        try container.encode(workers, forKey: .workers)
+        try container.encode(failures, forKey: .failures)
+    }
+}
+
+extension SweepStatus.Worker {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(device, forKey: .device)
+        try container.encode(state, forKey: .state)
+        try container.encode(done, forKey: .done)
+        try container.encode(secondsPerImage, forKey: .secondsPerImage)
     }
 }

@@ -60,8 +60,6 @@ struct DrainCommand: ParsableCommand {
 /// Leaves `request` for the coordinator of `directory`, which must be running.
 private func ask(_ request: SweepRequest, in directory: String) throws {
     let sweep = SweepDirectory(URL(filePath: directory))
-    guard try sweep.isServed() else {
-        throw ValidationError("No coordinator serves \(directory) now; start one with `tmdne resume \(directory)`.")
-    }
+    guard try sweep.isServed() else { throw CoordinatorError.notServed(directory: directory) }
     try sweep.submit(request)
 }

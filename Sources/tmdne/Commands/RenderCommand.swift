@@ -71,9 +71,25 @@ struct RenderCommand: ParsableCommand {
             let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
             let metadata = ImageMetadata(
                 granted, model: model, sweep: "", device: engine.device, precision: engine.precision)
-            try Data(try picture.encode(texts: metadata.pngTexts)).write(to: URL(filePath: output), options: .atomic)
+            try write(Data(try picture.encode(texts: metadata.pngTexts)))
         }
         Console.print(output)
+    }
+
+    private func write(_ png: Data) throws {
+        do {
+            try png.write(to: URL(filePath: output), options: .atomic)
+        } catch let error as CocoaError {
+            let reason = (error.underlying as? POSIXError)?.localizedDescription ?? error.localizedDescription
+            throw UnwritableFile(path: output, reason: reason)
+        }
+    }
+
+    private struct UnwritableFile: Error, CustomStringConvertible {
+        let path: String
+        let reason: String
+
+        var description: String { "\(path) cannot be written: \(reason); choose another --output." }
     }
 
     /// The size that the model was trained at, 512x512 if it does not tell.

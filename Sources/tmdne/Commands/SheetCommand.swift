@@ -14,9 +14,21 @@ struct SheetCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "Where to write the PNG; several sheets are numbered.")
     var output: String
 
+    @Option(help: "Edge of a picture on the sheet, in pixels; its own size, up to 192, unless given.")
+    var tile: Int?
+
+    @Option(help: "The most columns side by side; more are wrapped.")
+    var columns = ContactSheet.Options().columns
+
     func run() throws {
         let directory = SweepDirectory(URL(filePath: directory))
         let reader = try SweepReader(directory)
-        for path in try ContactSheet.write(reader, directory, to: output) { Console.print(path) }
+        let options = ContactSheet.Options(tile: tile, columns: columns)
+        do {
+            for path in try ContactSheet.write(reader, directory, to: output, options: options) { Console.print(path) }
+        } catch let error as CoordinatorError {
+            guard case .option = error else { throw error }
+            throw ValidationError("\(error)")
+        }
     }
 }

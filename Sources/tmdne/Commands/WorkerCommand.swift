@@ -23,18 +23,25 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        let token = try JoinToken(parsing: try tokenText())
+        let text = try tokenText()
+        let token: JoinToken
+        do {
+            token = try JoinToken(parsing: text)
+        } catch {
+            Console.note("Error: \(error)")
+            throw ExitCode.validationFailure
+        }
         let service = try LocalWorker(options: worker).service(token: token, logger: log.logger("tmdne.worker"))
         Console.note("Joining \(token)")
-        let reporter = WorkerReporter(events: service.events)
+        let reporter = WorkerReporter(events: service.events, isVerbose: log.verbose)
+        async let reporting: Void = reporter.run()
         var configuration = ServiceGroupConfiguration(
-            services: [
-                .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: reporter, successTerminationBehavior: .ignore),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
+            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
         configuration.maximumGracefulShutdownDuration = .seconds(180)
         do {
             try await ServiceGroup(configuration: configuration).run()
+            await reporting
         } catch let error as WorkerError {
             guard case .refused = error else { throw error }
             Console.note("Error: \(error)")

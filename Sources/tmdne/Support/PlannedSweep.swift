@@ -16,8 +16,10 @@ struct PlannedSweep {
         var models: [String: ModelFolder] = [:]
         plan = try sweep.plan { name in
             let path = try locator.locate(name)
-            // Opening it reads the configs: a model that can't be rendered is told before anything is planned.
+            // A model that can't be rendered is told before anything is planned: this reads the configs and the
+            // headers of the weights.
             let folder = try ModelFolder(path: path)
+            _ = (try folder.textEncoderWeights(), try folder.unetWeights(), try folder.vaeWeights())
             models[name] = folder
             return try ModelFingerprint.compute(of: path)
         }

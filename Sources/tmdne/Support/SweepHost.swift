@@ -38,8 +38,6 @@ struct SweepHost {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: server, successTerminationBehavior: .gracefullyShutdownGroup)
         ]
-        services.append(
-            .init(service: ProgressReporter(server: server), successTerminationBehavior: .ignore))
         if let worker {
             services.append(
                 .init(
@@ -49,7 +47,13 @@ struct SweepHost {
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(60)
-        try await ServiceGroup(configuration: configuration).run()
+        let group = ServiceGroup(configuration: configuration)
+        // No service: it may end before it is told to, which a group takes for a failure.
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await ProgressReporter(server: server).run() }
+            defer { tasks.cancelAll() }
+            try await group.run()
+        }
         try conclude()
     }
 
@@ -78,24 +82,25 @@ struct SweepHost {
 }
 
 /// Shows a coordinator's progress: a bar on a terminal, else a line now and then.
-private struct ProgressReporter: Service {
+private struct ProgressReporter {
     let server: CoordinatorServer
 
+    /// Ends when it is cancelled, or with the server.
     func run() async {
-        await cancelWhenGracefulShutdown {
-            var last: (done: Int, at: ContinuousClock.Instant)?
-            while !Task.isCancelled {
-                guard let status = try? await server.status() else { return }
-                let now = ContinuousClock.now
-                if Console.isTerminal {
-                    Console.rewrite(ProgressText.bar(status))
-                } else if last.map({ status.done != $0.done && now - $0.at >= .seconds(10) }) ?? true {
-                    Console.note(ProgressText.line(status))
-                    last = (status.done, now)
-                }
-                let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
-                guard (try? await Task.sleep(for: pause)) != nil else { return }
+        var last: (done: Int, state: SweepStatus.State, at: ContinuousClock.Instant)?
+        while !Task.isCancelled {
+            guard let status = try? await server.status() else { return }
+            let now = ContinuousClock.now
+            if Console.isTerminal {
+                Console.rewrite(ProgressText.bar(status))
+            } else if last.map({
+                status.state != $0.state || status.done != $0.done && now - $0.at >= .seconds(10)
+            }) ?? true {
+                Console.note(ProgressText.line(status))
+                last = (status.done, status.state, now)
             }
+            let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
         }
     }
 }

@@ -1,17 +1,22 @@
-import ServiceLifecycle
 import SharedModel
 import Worker
 
 /// Prints what a worker does: one line for what a person may want to know, and a count that is rewritten on a terminal.
-struct WorkerReporter: Service {
+///
+/// No service of a group: the events end with the worker, and a group stops its services one after the other.
+struct WorkerReporter {
     let events: AsyncStream<WorkerEvent>
+    /// Whether every image gets its lines, with the whole key of its cell.
+    var isVerbose = false
 
     func run() async {
         var delivered = 0
         var isCounting = false
         for await event in events {
-            if case .delivered(_, .stored, _) = event {
-                delivered += 1
+            if case .delivered(_, .stored, _) = event { delivered += 1 }
+            if isVerbose, let line = Self.detail(event) {
+                Console.note(line)
+            } else if case .delivered(_, .stored, _) = event {
                 guard Console.isTerminal else { continue }
                 Console.rewrite(Self.count(delivered))
                 isCounting = true
@@ -27,6 +32,18 @@ struct WorkerReporter: Service {
 
     private static func count(_ delivered: Int) -> String {
         "\(delivered) \(delivered == 1 ? "image" : "images") rendered and delivered"
+    }
+
+    /// What happened to an image in words; `nil` for other events.
+    private static func detail(_ event: WorkerEvent) -> String? {
+        switch event {
+        case .rendered(let cell, let timings):
+            "\(cell) rendered in "
+                + "\(ProgressText.rounded(timings.encode + timings.denoise + timings.decode + timings.png)) s"
+        case .delivered(let cell, .stored, _): "\(cell) stored"
+        case .delivered(let cell, .duplicate, _): "\(cell) was there already"
+        default: nil
+        }
     }
 
     /// What an event is in words; `nil` where it is of no interest by itself.

@@ -1,0 +1,117 @@
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// A coordinator whose disk is full.
+    @Suite struct FullDiskTests {
+        private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e"], guidances: 40)
+
+        @Test(
+            "a disk without room for a sweep pauses it before an image, and room lets it end",
+            .enabled("mounting a small disk needs the right to mount") { SmallDisk.canBeMounted },
+            .timeLimit(.minutes(2)))
+        func tooSmall() async throws {
+            try await Sandbox.with { sandbox in
+                let disk = try SmallDisk(in: sandbox, megabytes: 1)
+                defer { disk.unmount() }
+                let run = try await Self.startUntilFull(in: sandbox) {}
+                let status = try await sandbox.succeed("status", "disk/out")
+                #expect(status.contains("small: disk-full\n"))
+                #expect(status.contains(" 0 done") && status.contains("MiB are needed"))
+                try disk.resize(megabytes: 200)
+                try await Self.expectEnd(of: run, in: sandbox)
+            }
+        }
+
+        @Test(
+            "a disk that another program fills pauses the sweep, and room lets it end",
+            .enabled("mounting a small disk needs the right to mount") { SmallDisk.canBeMounted },
+            .timeLimit(.minutes(2)))
+        func filledMeanwhile() async throws {
+            try await Sandbox.with { sandbox in
+                let disk = try SmallDisk(in: sandbox, megabytes: 100)
+                defer { disk.unmount() }
+                let run = try await Self.startUntilFull(in: sandbox) {
+                    try await eventually("some images are done") {
+                        (try? SweepAudit(sandbox, "disk/out").done.count) ?? 0 > 5 ? () : nil
+                    }
+                    try disk.fill()
+                }
+                try disk.empty()
+                try await Self.expectEnd(of: run, in: sandbox)
+            }
+        }
+
+        /// Starts the sweep and waits until it says that the disk is full.
+        private static func startUntilFull(
+            in sandbox: Sandbox, _ body: () async throws -> Void
+        ) async throws -> Launched {
+            try sandbox.write("sweep.yaml", sweep.text)
+            let run = try sandbox.start("run", "sweep.yaml", "--output", "disk/out", "--cache", "cache")
+            try await body()
+            try await eventually("the full disk is told: \(run.complaints)", within: .seconds(30)) {
+                run.complaints.contains("disk full") || !run.isRunning ? () : nil
+            }
+            try #require(run.isRunning, "\(run.complaints)")
+            return run
+        }
+
+        private static func expectEnd(of run: Launched, in sandbox: Sandbox) async throws {
+            let code = try await run.end()
+            #expect(code == 0, "\(run.complaints)")
+            try SweepAudit(sandbox, "disk/out").expectWhole(cells: sweep.cells)
+        }
+    }
+}
+
+/// A file system of its own, in memory.
+private struct SmallDisk {
+    private let path: String
+
+    /// Whether this process may mount, found out by mounting.
+    static var canBeMounted: Bool {
+        let path = FileManager.default.temporaryDirectory.appending(path: "tmdne-mount-\(UUID().uuidString)").path
+        guard mkdir(path, 0o700) == 0 else { return false }
+        defer { rmdir(path) }
+        guard let disk = try? SmallDisk(at: path, megabytes: 1) else { return false }
+        disk.unmount()
+        return true
+    }
+
+    /// Mounts `disk` in a sandbox.
+    init(in sandbox: Sandbox, megabytes: Int) throws {
+        let path = sandbox.file("disk")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try self.init(at: path, megabytes: megabytes)
+    }
+
+    private init(at path: String, megabytes: Int) throws {
+        self.path = path
+        try #require(mount("tmpfs", path, "tmpfs", 0, "size=\(megabytes)m") == 0, "mounting failed")
+    }
+
+    func resize(megabytes: Int) throws {
+        try #require(mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m") == 0)
+    }
+
+    /// Leaves not a byte of room.
+    func fill() throws {
+        try Data().write(to: URL(filePath: ballast))
+        let file = try FileHandle(forWritingTo: URL(filePath: ballast))
+        for size in [1 << 20, 1 << 12] {
+            while (try? file.write(contentsOf: Data(count: size))) != nil {}
+        }
+    }
+
+    func empty() throws {
+        try FileManager.default.removeItem(atPath: ballast)
+    }
+
+    private var ballast: String { "\(path)/ballast" }
+
+    /// At once, also while a process still has files open there.
+    func unmount() {
+        umount2(path, Int32(MNT_DETACH))
+    }
+}

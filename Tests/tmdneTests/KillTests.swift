@@ -1,0 +1,91 @@
+import Coordinator
+import Foundation
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// Coordinator and worker die at random moments, and the sweep ends as if nothing had happened.
+    @Suite struct KillTests {
+        private enum Victim: CaseIterable {
+            case coordinator
+            case worker
+            case both
+        }
+
+        @Test(
+            "a coordinator and a worker that are killed again and again lose nothing and do nothing twice",
+            .timeLimit(.minutes(4)))
+        func survivesKills() async throws {
+            let seed = UInt64.random(in: .min ... .max)
+            print("seed of the kills: \(seed)")
+            var generator = SplitMix(state: seed)
+            let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e", "f"], guidances: 20, steps: 4)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                var (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let port = try JoinToken(parsing: token).port
+                var workers = [try sandbox.start("worker", token, "--cache", "cache", "--verbose")]
+                var kills = 0
+                for round in 1...24 {
+                    let threshold = round * sweep.cells / 28
+                    try await eventually("\(threshold) images, with \(workers.last?.complaints ?? "")") {
+                        try SweepAudit(sandbox, "out").done.count >= threshold ? () : nil
+                    }
+                    try await Task.sleep(for: .milliseconds(Int.random(in: 0...60, using: &generator)))
+                    let victim = Victim.allCases.randomElement(using: &generator) ?? .both
+                    let worker = try #require(workers.last)
+                    try #require(coordinator.isRunning && worker.isRunning)
+                    if victim != .worker { coordinator.signal(SIGKILL) }
+                    if victim != .coordinator { worker.signal(SIGKILL) }
+                    kills += victim == .both ? 2 : 1
+                    if victim != .worker {
+                        #expect(try await coordinator.end() == -SIGKILL)
+                        let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                        #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged), "round \(round)")
+                        let again = try await sandbox.coordinator("out", port)
+                        coordinator = again.process
+                        #expect(again.token == token, "the secret and the port are kept, so that workers come back")
+                    }
+                    if victim != .coordinator {
+                        #expect(try await worker.end() == -SIGKILL)
+                        workers.append(try sandbox.start("worker", token, "--cache", "cache", "--verbose"))
+                    }
+                }
+                #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
+                #expect(try await workers.last?.end() == 0)
+                #expect(kills >= 24)
+
+                let audit = try SweepAudit(sandbox, "out")
+                try audit.expectWhole(cells: sweep.cells)
+                let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                #expect(audit.done.isSuperset(of: acknowledged))
+                #expect(acknowledged.count > sweep.cells / 2, "most of the acknowledgements are in the workers' logs")
+                // Each cell is committed in one attempt; a kill may be blamed on the one cell that was being rendered.
+                #expect(audit.rows.allSatisfy { $0.attempts >= 1 })
+                #expect(audit.rows.reduce(0) { $0 + $1.attempts } <= sweep.cells + kills)
+                #expect(try audit.grants() <= sweep.cells + 2 * kills)
+                let spooled = FileManager.default.enumerator(atPath: sandbox.file("cache"))?.allObjects ?? []
+                #expect(spooled.allSatisfy { !"\($0)".hasSuffix(".png") })
+            }
+        }
+
+        /// Cells whose storage the coordinator acknowledged, as the worker's log tells in whole lines.
+        private static func acknowledged(in worker: Launched) -> Set<CellKey> {
+            let lines = worker.complaints.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            return Set(lines.filter { $0.hasSuffix(" stored") }.compactMap { CellKey(hex: String($0.prefix(64))) })
+        }
+    }
+}
+
+/// The SplitMix64 generator, so that a printed seed repeats the choices of a failed test.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}

@@ -1,0 +1,88 @@
+import Coordinator
+import Foundation
+import PNG
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// `run`, `render` and what they leave behind.
+    @Suite struct RunTests {
+        @Test("a sweep that is run again renders nothing, and an edited one only what is new", .timeLimit(.minutes(2)))
+        func resume() async throws {
+            var sweep = SmallSweep()
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
+                let first = try SweepAudit(sandbox, "out")
+                try first.expectWhole(cells: 10)
+                let grants = try first.grants()
+                let dates = try Self.dates(of: first)
+
+                let text = try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
+                #expect(text.hasPrefix("10 positions, 10 images: all done.\n"))
+                let second = try SweepAudit(sandbox, "out")
+                #expect(second.rows == first.rows)
+                let grantsAgain = try second.grants()
+                #expect(grantsAgain == grants, "nothing was granted, so nothing rendered")
+
+                sweep.prompts.insert("woman with glasses", at: 1)
+                try sandbox.write("sweep.yaml", sweep.text)
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
+                let edited = try SweepAudit(sandbox, "out")
+                try edited.expectWhole(cells: 15)
+                #expect(edited.rows.map(\.prompt) == sweep.prompts.flatMap { Array(repeating: $0, count: 5) })
+                #expect(edited.rows.allSatisfy { $0.attempts == 1 })
+                #expect(edited.images.filter { first.images[$0.key] != nil } == first.images)
+                let datesNow = try Self.dates(of: edited)
+                #expect(datesNow.filter { dates[$0.key] != nil } == dates, "what was done is not written again")
+            }
+        }
+
+        @Test(
+            "cells that are rendered by themselves and cells that share work are the same files",
+            .timeLimit(.minutes(2)))
+        func noSharing() async throws {
+            let sweep = SmallSweep(guidances: 7, steps: 3)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "shared")
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "alone", "--no-sharing")
+                let (shared, alone) = (try SweepAudit(sandbox, "shared"), try SweepAudit(sandbox, "alone"))
+                try shared.expectWhole(cells: sweep.cells)
+                #expect(shared.images == alone.images)
+            }
+        }
+
+        @Test("one image rendered by itself has the pixels of the sweep's", .timeLimit(.minutes(2)))
+        func render() async throws {
+            let sweep = SmallSweep(prompts: ["old man"], guidances: 3, extra: "styles: [sai-photographic]")
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
+                try await sandbox.succeed(
+                    "render", "--prompt", "old man", "--style", "sai-photographic", "--guidance", "2", "--seed", "7",
+                    "--sampler", "euler", "--steps", "2", "--size", "64x64", "-o", "image.png")
+                let row = try #require(try SweepAudit(sandbox, "out").rows.first { $0.guidance == 2 })
+                let path = try #require(row.image)
+                let (ours, texts) = try Self.decode(sandbox.file("image.png"))
+                let (sweeps, _) = try Self.decode(sandbox.file("out/\(path)"))
+                #expect(ours == sweeps)
+                let chunk = try #require(texts.first { $0.keyword == ImageMetadata.keyword })
+                let metadata = try ImageMetadata(json: chunk.text)
+                #expect(metadata.key == row.cell)
+            }
+        }
+
+        private static func decode(_ path: String) throws -> (image: PNGImage, texts: [PNGText]) {
+            try PNGImage.decode(Array(try Data(contentsOf: URL(filePath: path))), maximumPixels: 1 << 20)
+        }
+
+        private static func dates(of audit: SweepAudit) throws -> [String: Date] {
+            try audit.rows.reduce(into: [:]) { dates, row in
+                guard let image = row.image else { return }
+                let path = audit.directory.url.appending(path: image).path
+                dates[image] = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Coordinator
+import Foundation
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// Several workers on one coordinator.
+    @Suite struct SeveralWorkersTests {
+        @Test(
+            "two workers share a sweep, and one that is told to stop leaves its rest to the other",
+            .timeLimit(.minutes(3)))
+        func shareAndStop() async throws {
+            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 30)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                // A spool each, as on two machines; the second takes the token where others cannot read it.
+                let ada = try sandbox.start("worker", token, "--name", "ada", "--cache", "cache-ada", "-v")
+                let emmy = try sandbox.start(
+                    ["worker", "--name", "emmy", "--cache", "cache-emmy", "-v"], environment: ["TMDNE_JOIN": token])
+                try await eventually("both have delivered: \(ada.complaints)\(emmy.complaints)") {
+                    Self.rendered(by: ada).count > 5 && Self.rendered(by: emmy).count > 5 ? () : nil
+                }
+                ada.signal(SIGTERM)
+                let stopping = ContinuousClock.now
+                let code = try await ada.end(within: .seconds(10))
+                #expect(code == 0, "\(ada.complaints)")
+                // Its image takes a few hundredths of a second; the rest is for a machine that others keep busy.
+                #expect(ContinuousClock.now - stopping < .seconds(10))
+                #expect(coordinator.isRunning, "the sweep was not over yet")
+                let (first, second) = (try await coordinator.end(), try await emmy.end())
+                #expect(first == 0 && second == 0)
+
+                let audit = try SweepAudit(sandbox, "out")
+                try audit.expectWhole(cells: sweep.cells)
+                #expect(audit.rows.allSatisfy { $0.attempts == 1 })
+                let (byAda, byEmmy) = (Self.rendered(by: ada), Self.rendered(by: emmy))
+                #expect(byAda.count + byEmmy.count == sweep.cells, "no cell is rendered twice")
+                #expect(Set(byAda).isDisjoint(with: byEmmy))
+                let workers = try SweepReader(audit.directory).status().workers
+                #expect(workers.map(\.name).sorted() == ["ada", "emmy"])
+                #expect(workers.allSatisfy { $0.done > 0 && $0.state == .away })
+                #expect(workers.reduce(0) { $0 + $1.done } == sweep.cells)
+            }
+        }
+
+        private static func rendered(by worker: Launched) -> [CellKey] {
+            worker.complaints.split(separator: "\n").filter { $0.contains(" rendered in ") }
+                .compactMap { CellKey(hex: String($0.prefix(64))) }
+        }
+    }
+}

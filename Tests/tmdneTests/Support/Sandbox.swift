@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// A directory of a test's own, and the processes that it started in it.
+final class Sandbox {
+    let path: String
+    private var launched: [Launched] = []
+
+    private init() throws {
+        path = FileManager.default.temporaryDirectory.appending(path: "tmdne-e2e-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    /// Lends a new sandbox to `body`, and leaves neither a process nor a file of it behind.
+    static func with(_ body: (Sandbox) async throws -> Void) async throws {
+        let sandbox = try Sandbox()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(sandbox))
+        } catch {
+            result = .failure(error)
+        }
+        for process in sandbox.launched {
+            process.signal(SIGKILL)
+            _ = try await process.end()
+        }
+        try FileManager.default.removeItem(atPath: sandbox.path)
+        try result.get()
+    }
+
+    /// The absolute path of a file.
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file(name)) }
+
+    /// Writes a file, with the folders above it, and gives its path.
+    @discardableResult
+    func write(_ name: String, _ text: String) throws -> String {
+        try write(name, Data(text.utf8))
+    }
+
+    /// Writes a file, with the folders above it, and gives its path.
+    @discardableResult
+    func write(_ name: String, _ data: Data) throws -> String {
+        let url = URL(filePath: file(name))
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try data.write(to: url)
+        return url.path
+    }
+
+    /// Starts the program in this directory. Two workers with a thread each share two cores without a fight.
+    func start(_ arguments: String..., environment: [String: String] = [:]) throws -> Launched {
+        try start(arguments, environment: environment)
+    }
+
+    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Launched {
+        let defaults = ["OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": file("home-cache")]
+        let process = try Launched(
+            arguments, in: self, environment: defaults.merging(environment) { $1 }, number: launched.count)
+        launched.append(process)
+        return process
+    }
+
+    /// Runs the program to its end.
+    func run(_ arguments: String..., environment: [String: String] = [:]) async throws -> Finished {
+        let process = try start(arguments, environment: environment)
+        let code = try await process.end()
+        return Finished(code: code, output: process.text, complaints: process.complaints)
+    }
+
+    /// Runs the program to its end, which has to be a good one.
+    @discardableResult
+    func succeed(
+        _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> String {
+        let process = try start(arguments, environment: [:])
+        let code = try await process.end(sourceLocation: sourceLocation)
+        try #require(code == 0, "\(process.complaints)", sourceLocation: sourceLocation)
+        return process.text
+    }
+}
+
+/// How a process ended.
+struct Finished {
+    /// The exit code, or the signal's number below zero.
+    var code: Int32
+    var output: String
+    var complaints: String
+}
