@@ -414,6 +414,40 @@ struct WorkerSessionTests {
             })
     }
 
+    @Test("a refused image of an earlier lease does not fail its cell: that goes back with the present lease")
+    func refusedOldImage() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join(keeping: [])
+        let grant = try Fixtures.grant(2, cells: [1])
+        _ = script.receive(.grant(grant))
+        _ = script.report(.ended(grant.lease))
+        let actions = script.deliver(entry.cell, .refused)
+        #expect(actions.contains(.delete(entry)))
+        #expect(actions.sent.contains(.release(Release(lease: grant.lease))))
+        #expect(
+            actions.sent.allSatisfy { message in
+                if case .fail = message { false } else { true }
+            })
+    }
+
+    @Test("a lease whose last image was there already is given back, one that was finished by its image is not")
+    func doneElsewhere() throws {
+        for (outcome, isReleased) in [(Ack.Outcome.duplicate, true), (.stored, false)] {
+            var script = Script()
+            _ = script.after { $0.start() }
+            script.join()
+            let grant = try Fixtures.grant(1, cells: [1])
+            _ = script.receive(.grant(grant))
+            let entry = try Fixtures.entry(1, lease: 1)
+            _ = script.report(.spooled(entry))
+            _ = script.report(.ended(grant.lease))
+            let delivered = script.deliver(entry.cell, outcome)
+            #expect(delivered.sent.contains(.release(Release(lease: grant.lease))) == isReleased)
+        }
+    }
+
     @Test("a failed cell is told at once, or after the next hello when the coordinator is away")
     func failure() throws {
         var script = Script()

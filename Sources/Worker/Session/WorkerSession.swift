@@ -238,19 +238,30 @@ struct WorkerSession: Sendable {
         var actions: [SessionAction] = wasSending ? [.stopUpload] : []
         actions.append(.tell(.delivered(ack.cell, ack.outcome, reason: ack.reason)))
         switch ack.outcome {
-        case .stored, .duplicate:
+        case .stored:
             leases.told(ack.cell, isDone: true)
             actions.append(.delete(entry))
+        case .duplicate:
+            leases.wasDoneElsewhere(ack.cell)
+            actions.append(.delete(entry))
         case .refused:
-            // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
-            let reason = "The coordinator refused the image: \(ack.reason)"
-            actions += [.delete(entry)] + fail(ack.cell, under: entry.lease, reason)
+            actions += [.delete(entry)] + refused(entry, because: ack.reason)
         case .later:
             deliveries.add(entry)
             deliveries.isPaused = true
             actions.append(.schedule(.offer, after: configuration.offerPause))
         }
         return actions + goOn()
+    }
+
+    private mutating func refused(_ entry: SpoolEntry, because reason: String) -> [SessionAction] {
+        if let holder = leases.holder(of: entry.cell), holder != entry.lease {
+            // An image of an earlier lease says nothing about the cell; one rendered under the present lease will.
+            leases.told(entry.cell, isDone: false)
+            return []
+        }
+        // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
+        return fail(entry.cell, under: entry.lease, "The coordinator refused the image: \(reason)")
     }
 
     // MARK: What the engine and the spool say
