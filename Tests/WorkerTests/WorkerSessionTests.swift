@@ -307,6 +307,20 @@ struct WorkerSessionTests {
         }
     }
 
+    @Test("an upload that goes on is a sign of life, since beats and their answers wait behind it")
+    func slowUpload() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.after { $0.loaded(entry.cell) }
+        _ = script.receive(.send(Send(cell: entry.cell)))
+        for _ in 0..<20 {
+            #expect(script.after { $0.timerFired(.beat, beat: beat) }.sent == [.beat(beat)])
+            script.session.uploadAdvanced()
+        }
+    }
+
     @Test("a drain lets the running and the waiting shard be finished and delivered, then comes the bye")
     func drain() throws {
         var script = Script()

@@ -306,6 +306,11 @@ struct WorkerSession: Sendable {
         return [.delete(entry)] + goOn()
     }
 
+    /// The network took a part of an image. Beats wait in line behind it, so a slow line is no silence.
+    mutating func uploadAdvanced() {
+        unansweredBeats = 0
+    }
+
     /// The last chunk of an image is on its way.
     mutating func sent(_ cell: CellKey) -> [SessionAction] {
         deliveries.sent(cell) ? goOn() : []
