@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import SharedModel
 import Testing
 
@@ -55,6 +56,32 @@ struct SpoolTests {
             try bytes.write(to: URL(fileURLWithPath: path))
             #expect(throws: WorkerError.self) { try spool.read(entry) }
             #expect(try spool.recover() == [])
+        }
+    }
+
+    @Test("timings out of bounds are clamped when they come back, so that the offer can be sent")
+    func clamped() async throws {
+        try await Fixtures.withDirectory { directory in
+            let spool = Spool(directory: directory, logger: Fixtures.logger)
+            var entry = try Fixtures.entry(1, lease: 1)
+            entry.timings = Timings(encode: -1, denoise: 1e300, decode: 0.5, png: 90_000)
+            try spool.add(entry, png: [1, 2, 3])
+            let found = try #require(try spool.recover().first)
+            #expect(found.timings == Timings(encode: 0, denoise: 86_400, decode: 0.5, png: 86_400))
+            #expect(try spool.read(found) == [1, 2, 3])
+            var frame = ByteBuffer()
+            try frame.writeFrame(WorkerMessage.offer(found.offer))
+        }
+    }
+
+    @Test("an image whose offer can't be sent is no image to read")
+    func unsendable() async throws {
+        try await Fixtures.withDirectory { directory in
+            let spool = Spool(directory: directory, logger: Fixtures.logger)
+            var entry = try Fixtures.entry(1, lease: 1)
+            try spool.add(entry, png: [1, 2, 3])
+            entry.timings.decode = .nan
+            #expect(throws: WorkerError.self) { try spool.read(entry) }
         }
     }
 

@@ -112,6 +112,24 @@ struct WorkerServiceTests {
         }
     }
 
+    @Test("an image that took impossibly long is delivered all the same")
+    func impossibleTimings() async throws {
+        try await Self.run(makeEngine: { NoiseEngine(seconds: [.nan, 1e9, -1]) }) { coordinator in
+            let connection = try await coordinator.accept()
+            try await connection.welcome()
+            #expect(try await connection.next() == .claim(Claim()))
+            try await connection.send(.grant(try Fixtures.grant(1, cells: [1])))
+            #expect(try await connection.next() == .claim(Claim()))
+            let offer = try await connection.takeOffer()
+            #expect(offer.timings.encode == 0)
+            #expect(offer.timings.denoise == WireLimits.seconds)
+            #expect(offer.timings.decode == 0)
+            _ = try await connection.takeImage(of: offer.bytes)
+            try await connection.acknowledge(offer.cell)
+            try await Self.drain(connection)
+        }
+    }
+
     @Test("an image that was not acknowledged is offered by the next start of the worker")
     func restart() async throws {
         try await Fixtures.withDirectory { cache in
@@ -298,6 +316,12 @@ struct WorkerServiceTests {
 private final class NoiseEngine: Engine {
     let device = "noise"
     let precision = "none"
+    /// What it says of encoding, denoising and decoding.
+    private let seconds: [Double]
+
+    init(seconds: [Double] = [0, 0, 0]) {
+        self.seconds = seconds
+    }
 
     func prepare(model: String, fingerprint: String) {}
 
@@ -317,7 +341,8 @@ private final class NoiseEngine: Engine {
             }
             try emit(
                 RenderedCell(
-                    cell: granted.key, width: 256, height: 256, pixels: pixels, encode: 0, denoise: 0, decode: 0))
+                    cell: granted.key, width: 256, height: 256, pixels: pixels, encode: seconds[0], denoise: seconds[1],
+                    decode: seconds[2]))
         }
     }
 }

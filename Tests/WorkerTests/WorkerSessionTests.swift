@@ -78,7 +78,10 @@ struct WorkerSessionTests {
         #expect(script.after { $0.start() } == [.connect(host: "a", port: 1)])
         let joined = script.join()
         #expect(joined.hello == [])
-        #expect(joined.actions == [.cancel(.welcome), .schedule(.beat, after: .seconds(5)), claim])
+        #expect(
+            joined.actions == [
+                .cancel(.welcome), .cancel(.delivery), .schedule(.beat, after: .seconds(5)), claim,
+            ])
 
         let grant = try Fixtures.grant(1, cells: [1])
         #expect(script.receive(.grant(grant)) == [.render(grant, sweep: "s", skipping: [])])
@@ -304,6 +307,20 @@ struct WorkerSessionTests {
         }
     }
 
+    @Test("an upload that goes on is a sign of life, since beats and their answers wait behind it")
+    func slowUpload() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.after { $0.loaded(entry.cell) }
+        _ = script.receive(.send(Send(cell: entry.cell)))
+        for _ in 0..<20 {
+            #expect(script.after { $0.timerFired(.beat, beat: beat) }.sent == [.beat(beat)])
+            script.session.uploadAdvanced()
+        }
+    }
+
     @Test("a drain lets the running and the waiting shard be finished and delivered, then comes the bye")
     func drain() throws {
         var script = Script()
@@ -323,6 +340,52 @@ struct WorkerSessionTests {
         let last = script.deliver(two.cell)
         #expect(last.sent.last == .bye)
         #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.done)])
+    }
+
+    @Test("a drain outlives the connection: a worker that is still rendering ends when it has nothing to deliver")
+    func drainedWhileRendering() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1])
+        _ = script.receive(.grant(grant))
+        _ = script.receive(.drain(Drain(reason: "Done.")))
+        let closed = script.after { $0.connectionClosed(reason: "closed") }
+        #expect(closed.last == .schedule(.reconnect, after: .milliseconds(500)))
+        #expect(script.report(.ended(grant.lease)) == [.end(.done)])
+    }
+
+    @Test("a drained worker with images tries to deliver them for a minute, then leaves them in the spool and ends")
+    func drainedWithImages() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1])
+        _ = script.receive(.grant(grant))
+        _ = script.receive(.drain(Drain(reason: "Done.")))
+        _ = script.after { $0.connectionClosed(reason: "closed") }
+        #expect(script.report(.spooled(try Fixtures.entry(1, lease: 1))) == [])
+        #expect(script.report(.ended(grant.lease)) == [.schedule(.delivery, after: .seconds(60))])
+        #expect(script.after { $0.timerFired(.reconnect, beat: beat) } == [.connect(host: "a", port: 1)])
+        let refused = script.after { $0.connectionClosed(reason: "refused") }
+        #expect(!refused.contains(.schedule(.delivery, after: .seconds(60))))
+        #expect(script.after { $0.timerFired(.delivery, beat: beat) } == [.end(.done), .close])
+    }
+
+    @Test("a drained worker that is let in again is drained no longer")
+    func drainedAndBack() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join()
+        _ = script.receive(.drain(Drain(reason: "Done.")))
+        let closed = script.after { $0.connectionClosed(reason: "closed") }
+        #expect(closed.contains(.schedule(.delivery, after: .seconds(60))))
+        _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        let joined = script.join()
+        #expect(joined.actions.contains(.cancel(.delivery)))
+        #expect(joined.actions.contains(claim))
+        #expect(script.after { $0.timerFired(.delivery, beat: beat) } == [])
     }
 
     @Test("a coordinator that drained and does not close is left after a while")
@@ -363,6 +426,40 @@ struct WorkerSessionTests {
             actions.sent.contains { message in
                 if case .fail(let fail) = message { fail.cell == entry.cell } else { false }
             })
+    }
+
+    @Test("a refused image of an earlier lease does not fail its cell: that goes back with the present lease")
+    func refusedOldImage() throws {
+        let entry = try Fixtures.entry(1, lease: 1)
+        var script = Script(leftovers: [entry])
+        _ = script.after { $0.start() }
+        script.join(keeping: [])
+        let grant = try Fixtures.grant(2, cells: [1])
+        _ = script.receive(.grant(grant))
+        _ = script.report(.ended(grant.lease))
+        let actions = script.deliver(entry.cell, .refused)
+        #expect(actions.contains(.delete(entry)))
+        #expect(actions.sent.contains(.release(Release(lease: grant.lease))))
+        #expect(
+            actions.sent.allSatisfy { message in
+                if case .fail = message { false } else { true }
+            })
+    }
+
+    @Test("a lease whose last image was there already is given back, one that was finished by its image is not")
+    func doneElsewhere() throws {
+        for (outcome, isReleased) in [(Ack.Outcome.duplicate, true), (.stored, false)] {
+            var script = Script()
+            _ = script.after { $0.start() }
+            script.join()
+            let grant = try Fixtures.grant(1, cells: [1])
+            _ = script.receive(.grant(grant))
+            let entry = try Fixtures.entry(1, lease: 1)
+            _ = script.report(.spooled(entry))
+            _ = script.report(.ended(grant.lease))
+            let delivered = script.deliver(entry.cell, outcome)
+            #expect(delivered.sent.contains(.release(Release(lease: grant.lease))) == isReleased)
+        }
     }
 
     @Test("a failed cell is told at once, or after the next hello when the coordinator is away")

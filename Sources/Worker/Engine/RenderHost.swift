@@ -138,13 +138,15 @@ final class RenderHost: @unchecked Sendable {
         }
         var entry = SpoolEntry(
             lease: lease, cell: image.cell, sha256: Spool.sha256(of: png), bytes: png.count,
-            timings: Timings(encode: image.encode, denoise: image.denoise, decode: image.decode, png: 0))
+            timings: Timings(encode: image.encode, denoise: image.denoise, decode: image.decode, png: 0).bounded)
         guard let spool else { return .spoolBroken(lease, reason: "The worker is ending.") }
         do {
             // The file itself can't say how long it took to write; only an offer after a restart shows the difference.
             entry.timings.png = start.duration(to: clock.now) / .seconds(1)
+            entry.timings = entry.timings.bounded
             try spool.add(entry, png: png)
             entry.timings.png = start.duration(to: clock.now) / .seconds(1)
+            entry.timings = entry.timings.bounded
         } catch {
             return .spoolBroken(lease, reason: "\(error)")
         }

@@ -125,13 +125,17 @@ final class SessionDriver: @unchecked Sendable {
         }
     }
 
-    private func send(_ message: WorkerMessage) {
+    private func send(_ message: WorkerMessage, whenWritten: @escaping @Sendable () -> Void = {}) {
         guard let channel else { return }
-        channel.writeAndFlush(message).whenFailure { error in
-            // A message of ours that the codec refuses would be refused again and again.
-            guard error is WireError else { return }
-            self.logger.error("A message could not be sent", metadata: ["reason": "\(error)"])
-            channel.close(promise: nil)
+        channel.writeAndFlush(message).whenComplete { result in
+            switch result {
+            case .success: whenWritten()
+            case .failure(let error):
+                // A message of ours that the codec refuses would be refused again and again.
+                guard error is WireError else { return }
+                self.logger.error("A message could not be sent", metadata: ["reason": "\(error)"])
+                channel.close(promise: nil)
+            }
         }
     }
 
@@ -170,7 +174,13 @@ final class SessionDriver: @unchecked Sendable {
     /// Sends chunks for as long as the socket takes them.
     private func continueUpload() {
         guard let channel else { return }
-        while channel.isWritable, let chunk = upload?.next() { send(.chunk(chunk)) }
+        while channel.isWritable, let chunk = upload?.next() {
+            send(.chunk(chunk)) {
+                // A connection that is gone says nothing about the next one.
+                guard self.channel === channel else { return }
+                self.session.uploadAdvanced()
+            }
+        }
         guard let upload, upload.isComplete else { return }
         self.upload = nil
         perform(session.sent(upload.cell))

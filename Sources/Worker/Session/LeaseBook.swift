@@ -15,6 +15,8 @@ struct LeaseBook {
         /// Cells whose image or failure the coordinator does not know yet.
         var undelivered: Set<CellKey> = []
         var isLost = false
+        /// Its last cell was done by another lease, so the coordinator may not know that it is over.
+        var isDoneElsewhere = false
         var isOnLastGroup = false
     }
 
@@ -96,6 +98,17 @@ struct LeaseBook {
         }
     }
 
+    /// The coordinator had the image of a cell already.
+    mutating func wasDoneElsewhere(_ cell: CellKey) {
+        for lease in leases where held[lease]?.undone == [cell] { held[lease]?.isDoneElsewhere = true }
+        told(cell, isDone: true)
+    }
+
+    /// The lease that the worker holds for a cell which is not done, or `nil`.
+    func holder(of cell: CellKey) -> LeaseID? {
+        leases.last { held[$0]?.isLost == false && held[$0]?.undone.contains(cell) == true }
+    }
+
     /// Takes note that leases are no longer the worker's.
     ///
     /// - Returns: Those of them that are being rendered.
@@ -119,13 +132,15 @@ struct LeaseBook {
 
     /// Forgets the leases that owe nothing any more.
     ///
-    /// - Returns: Those of them that must be given back, because some of their cells are undone.
+    /// - Returns: Those of them that must be given back, because some of their cells are undone or because the
+    ///   coordinator may take them for unfinished.
     mutating func settle() -> [LeaseID] {
         var returned: [LeaseID] = []
         for lease in leases {
             guard let entry = held[lease], entry.phase == .rendered, entry.undelivered.isEmpty else { continue }
             // What an earlier run left undone of its lease is not known, but most likely something.
-            if !entry.isLost, entry.grant == nil || !entry.undone.isEmpty { returned.append(lease) }
+            let mayBeOpen = entry.grant == nil || !entry.undone.isEmpty || entry.isDoneElsewhere
+            if !entry.isLost, mayBeOpen { returned.append(lease) }
             held[lease] = nil
         }
         leases.removeAll { held[$0] == nil }

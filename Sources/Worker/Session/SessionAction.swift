@@ -40,6 +40,8 @@ enum SessionTimer: Hashable, Sendable {
     case claim
     /// Images may be offered again.
     case offer
+    /// A drained worker has tried for long enough to reach a coordinator that is away.
+    case delivery
     /// The coordinator had the time to close the connection after a bye.
     case farewell
     /// A graceful end takes too long.

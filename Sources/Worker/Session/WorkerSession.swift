@@ -18,6 +18,8 @@ struct WorkerSession: Sendable {
         var welcomeTimeout: Duration = .seconds(10)
         /// For the other side to close after a bye.
         var farewellTimeout: Duration = .seconds(2)
+        /// For a drained worker to reach a coordinator that has gone, when only finished images are left.
+        var deliveryPatience: Duration = .seconds(60)
         /// Before images are offered again that the coordinator could not take.
         var offerPause: Duration = .seconds(5)
         /// Before a shard is asked for again when the spool could not take an image.
@@ -52,8 +54,10 @@ struct WorkerSession: Sendable {
     private var isClaiming = false
     /// Claims wait for the timer.
     private var isClaimPaused = false
-    /// The coordinator grants nothing more.
+    /// The coordinator grants nothing more; only another welcome, of perhaps another coordinator, takes that back.
     private var isDraining = false
+    /// The timer runs that ends a drained worker without a coordinator.
+    private var isDeliveryLimited = false
     /// The worker was asked to stop.
     private var isStopping = false
     /// Why the session fails as soon as it has tidied up.
@@ -98,11 +102,28 @@ struct WorkerSession: Sendable {
         let timers: [SessionTimer] = [.welcome, .beat, .claim, .offer]
         let actions = timers.map(SessionAction.cancel) + [.stopUpload]
         if let ending = endIfDone() { return actions + ending }
-        // Whether it drains is for the next coordinator to say.
-        isDraining = false
         let wait = backoff.next()
         let event = WorkerEvent.disconnected(reason: closingReason ?? reason, retryIn: wait)
-        return actions + [.tell(event), .schedule(.reconnect, after: wait)]
+        return actions + limitDelivery() + [.tell(event), .schedule(.reconnect, after: wait)]
+    }
+
+    /// Who is drained and renders no more waits for a coordinator that is away, but not for ever.
+    private mutating func limitDelivery() -> [SessionAction] {
+        guard isDraining, !isDeliveryLimited, leases.isIdle else { return [] }
+        switch connection {
+        case .none, .connecting, .greeting:
+            isDeliveryLimited = true
+            return [.schedule(.delivery, after: configuration.deliveryPatience)]
+        case .ready, .leaving, .over:
+            return []
+        }
+    }
+
+    private mutating func giveUpDelivery() -> [SessionAction] {
+        let reason =
+            "The coordinator granted nothing more and is gone; \(deliveries.count) finished images stay in the spool "
+            + "until the worker is started again."
+        return [.tell(.ending(reason: reason))] + end() + [.close]
     }
 
     private mutating func connect() -> [SessionAction] {
@@ -152,9 +173,11 @@ struct WorkerSession: Sendable {
         sweep = welcome.sweep
         backoff.reset()
         hostIndex -= 1
+        isDraining = false
+        isDeliveryLimited = false
         let lost = Set(leases.live).subtracting(welcome.leases)
         var actions: [SessionAction] = [
-            .cancel(.welcome), .tell(.joined(sweep: welcome.sweep, name: welcome.name)),
+            .cancel(.welcome), .cancel(.delivery), .tell(.joined(sweep: welcome.sweep, name: welcome.name)),
             .schedule(.beat, after: heartbeat),
         ]
         actions += lose(leases.live.filter(lost.contains))
@@ -215,19 +238,30 @@ struct WorkerSession: Sendable {
         var actions: [SessionAction] = wasSending ? [.stopUpload] : []
         actions.append(.tell(.delivered(ack.cell, ack.outcome, reason: ack.reason)))
         switch ack.outcome {
-        case .stored, .duplicate:
+        case .stored:
             leases.told(ack.cell, isDone: true)
             actions.append(.delete(entry))
+        case .duplicate:
+            leases.wasDoneElsewhere(ack.cell)
+            actions.append(.delete(entry))
         case .refused:
-            // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
-            let reason = "The coordinator refused the image: \(ack.reason)"
-            actions += [.delete(entry)] + fail(ack.cell, under: entry.lease, reason)
+            actions += [.delete(entry)] + refused(entry, because: ack.reason)
         case .later:
             deliveries.add(entry)
             deliveries.isPaused = true
             actions.append(.schedule(.offer, after: configuration.offerPause))
         }
         return actions + goOn()
+    }
+
+    private mutating func refused(_ entry: SpoolEntry, because reason: String) -> [SessionAction] {
+        if let holder = leases.holder(of: entry.cell), holder != entry.lease {
+            // An image of an earlier lease says nothing about the cell; one rendered under the present lease will.
+            leases.told(entry.cell, isDone: false)
+            return []
+        }
+        // Whatever is wrong with it, another rendering would end the same way, and so on for ever.
+        return fail(entry.cell, under: entry.lease, "The coordinator refused the image: \(reason)")
     }
 
     // MARK: What the engine and the spool say
@@ -272,6 +306,11 @@ struct WorkerSession: Sendable {
         return [.delete(entry)] + goOn()
     }
 
+    /// The network took a part of an image. Beats wait in line behind it, so a slow line is no silence.
+    mutating func uploadAdvanced() {
+        unansweredBeats = 0
+    }
+
     /// The last chunk of an image is on its way.
     mutating func sent(_ cell: CellKey) -> [SessionAction] {
         deliveries.sent(cell) ? goOn() : []
@@ -310,6 +349,7 @@ struct WorkerSession: Sendable {
         case (.offer, _):
             deliveries.isPaused = false
             return goOn()
+        case (.delivery, .none), (.delivery, .connecting), (.delivery, .greeting): return giveUpDelivery()
         case (.farewell, .leaving): return end() + [.close]
         case (.patience, _): return abort()
         default: return []
@@ -350,7 +390,7 @@ struct WorkerSession: Sendable {
             if let entry = deliveries.advance() { actions.append(.load(entry)) }
         }
         if let ending = endIfDone() { return actions + ending }
-        return actions + claimIfUseful()
+        return actions + limitDelivery() + claimIfUseful()
     }
 
     private mutating func claimIfUseful() -> [SessionAction] {
@@ -376,8 +416,8 @@ struct WorkerSession: Sendable {
             connection = .leaving
             return [.send(.bye), .cancel(.beat), .schedule(.farewell, after: configuration.farewellTimeout)]
         case .none:
-            // The spool keeps what a coordinator that is away can't take, but who is drained waits for it.
-            guard isStopping || failure != nil || deliveries.count == 0 else { return nil }
+            // The spool keeps what a coordinator that is away can't take, but who is drained waits for it for a while.
+            guard isStopping || failure != nil || (deliveries.count == 0 && failures.isEmpty) else { return nil }
             return end()
         case .connecting, .greeting:
             guard isStopping else { return nil }

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Logging
+import NIOCore
 import SharedModel
 
 /// The finished images that no coordinator has acknowledged yet, on disk, so that they outlive the worker.
@@ -65,12 +66,19 @@ final class Spool {
     /// Reads an image back.
     ///
     /// - Returns: The PNG file.
-    /// - Throws: ``WorkerError/damagedEntry(path:problem:)`` unless it is exactly what the entry describes.
+    /// - Throws: ``WorkerError/damagedEntry(path:problem:)`` unless it is exactly what the entry describes, and unless the
+    ///   entry can be offered at all: it would close every connection and stand first in line on the next.
     func read(_ entry: SpoolEntry) throws(WorkerError) -> [UInt8] {
         let path = path(of: entry.cell)
         let (found, png) = try load(path)
         guard found.lease == entry.lease, found.sha256 == entry.sha256 else {
             throw .damagedEntry(path: path, problem: "another image stands in its place")
+        }
+        do {
+            var frame = ByteBuffer()
+            try frame.writeFrame(WorkerMessage.offer(entry.offer))
+        } catch {
+            throw .damagedEntry(path: path, problem: "it cannot be offered: \(error)")
         }
         return png
     }
@@ -85,7 +93,7 @@ final class Spool {
     private func load(_ path: String) throws(WorkerError) -> (entry: SpoolEntry, png: [UInt8]) {
         let bytes = try Files.contents(of: path, maximumBytes: Self.maximumHeaderBytes + WireLimits.imageBytes)
         guard let end = bytes.prefix(Self.maximumHeaderBytes).firstIndex(of: Self.newline),
-            let entry = try? JSONDecoder().decode(SpoolEntry.self, from: Data(bytes[..<end]))
+            var entry = try? JSONDecoder().decode(SpoolEntry.self, from: Data(bytes[..<end]))
         else {
             throw .damagedEntry(path: path, problem: "its first line does not describe an image")
         }
@@ -96,6 +104,7 @@ final class Spool {
         guard Self.sha256(of: png) == entry.sha256 else {
             throw .damagedEntry(path: path, problem: "its hash is not the one that was noted")
         }
+        entry.timings = entry.timings.bounded
         return (entry, png)
     }
 

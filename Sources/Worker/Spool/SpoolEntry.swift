@@ -15,3 +15,14 @@ struct SpoolEntry: Codable, Equatable, Sendable {
         Offer(lease: lease, cell: cell, sha256: sha256, bytes: bytes, timings: timings)
     }
 }
+
+extension Timings {
+    /// The same times within the bounds of an offer: a host that slept in the middle of an image counts its sleep too,
+    /// and an offer out of bounds could never be sent.
+    var bounded: Timings {
+        func bound(_ seconds: Double) -> Double {
+            seconds.isNaN ? 0 : min(max(seconds, 0), WireLimits.seconds)
+        }
+        return Timings(encode: bound(encode), denoise: bound(denoise), decode: bound(decode), png: bound(png))
+    }
+}
