@@ -61,11 +61,11 @@ struct ShardRunnerTests {
 
     private func run(
         _ cells: ClosedRange<Int>, on engine: ScriptedEngine, control: RenderControl = RenderControl(),
-        deliver: @escaping (CellKey) throws -> Void = { _ in }
+        record: EngineRecord = EngineRecord(), deliver: @escaping (CellKey) throws -> Void = { _ in }
     ) throws -> Outcome {
         var outcome = Outcome()
         let runner = ShardRunner(
-            lease: try Fixtures.lease(1), model: "tiny", control: control,
+            lease: try Fixtures.lease(1), model: "tiny", control: control, record: record,
             deliver: { granted, _ in
                 try deliver(granted.key)
                 outcome.delivered.append(granted.key)
@@ -115,7 +115,8 @@ struct ShardRunnerTests {
         cells[0].key = try Fixtures.key(9)
         let engine = ScriptedEngine()
         let runner = ShardRunner(
-            lease: try Fixtures.lease(1), model: "tiny", control: RenderControl(), deliver: { _, _ in },
+            lease: try Fixtures.lease(1), model: "tiny", control: RenderControl(), record: EngineRecord(),
+            deliver: { _, _ in },
             report: { if case .failed(_, let cell, _) = $0 { outcome.append(cell) } }, observe: { _ in })
         runner.run(cells, on: engine)
         #expect(outcome == [cells[0].key])
@@ -125,8 +126,41 @@ struct ShardRunnerTests {
     @Test("an engine that ends without images fails the cells instead of losing them")
     func lazy() throws {
         let engine = ScriptedEngine()
+        let record = EngineRecord()
+        record.noteImage()
         engine.isLazy = true
-        #expect(try run(1...2, on: engine).failed == (try [1, 2].map(Fixtures.key)))
+        #expect(try run(1...2, on: engine, record: record).failed == (try [1, 2].map(Fixtures.key)))
+    }
+
+    @Test("a first shard whose every cell fails speaks against the host, and none of its cells counts as failed")
+    func barrenFirstShard() throws {
+        let engine = ScriptedEngine()
+        engine.bad = Set(try (1...3).map(Fixtures.key))
+        let outcome = try run(1...3, on: engine)
+        #expect(outcome.failed == [])
+        let reason = "the engine fails for every cell, the last time because: It cannot be done."
+        #expect(outcome.unusable == .unusableModel(name: "tiny", reason: reason))
+    }
+
+    @Test("a host that has rendered is blamed for the third shard in a row without an image, and no earlier")
+    func barrenShards() throws {
+        let (engine, record) = (ScriptedEngine(), EngineRecord())
+        engine.bad = Set(try (2...3).map(Fixtures.key))
+        for _ in 1...2 {
+            #expect(try run(1...1, on: engine, record: record).delivered.count == 1)
+            for _ in 1...2 { #expect(try run(2...3, on: engine, record: record).failed.count == 2) }
+        }
+        let outcome = try run(2...3, on: engine, record: record)
+        #expect(outcome.failed == [])
+        #expect(outcome.unusable != nil)
+    }
+
+    @Test("single cells that fail speak against the host only when there are three of them in a row")
+    func barrenSingles() throws {
+        let (engine, record) = (ScriptedEngine(), EngineRecord())
+        engine.bad = [try Fixtures.key(1)]
+        for _ in 1...2 { #expect(try run(1...1, on: engine, record: record).failed.count == 1) }
+        #expect(try run(1...1, on: engine, record: record).unusable != nil)
     }
 
     @Test("winding down finishes the group that is begun and no other", arguments: [1, 2])

@@ -7,7 +7,7 @@ import SharedModel
 
 /// The two threads that may block: the engine's, and the spool's, which writes one image while the next is rendered.
 ///
-/// `@unchecked Sendable`: `engine` is touched by blocks on `engineThread` alone, `directory` and `spool` by blocks on
+/// `@unchecked Sendable`: `engine` and `record` are touched by blocks on `engineThread` alone, `directory` and `spool` by blocks on
 /// `spoolThread` alone, each a pool of a single thread; everything else is constant.
 final class RenderHost: @unchecked Sendable {
     let control = RenderControl()
@@ -15,6 +15,7 @@ final class RenderHost: @unchecked Sendable {
     private let spoolThread = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
     private var engine: (any Engine)?
+    private let record = EngineRecord()
     /// Held for its lock.
     private var directory: SpoolDirectory?
     private var spool: Spool?
@@ -69,7 +70,7 @@ final class RenderHost: @unchecked Sendable {
             }
             control.note(lease: grant.lease, progress: nil)
             let runner = ShardRunner(
-                lease: grant.lease, model: grant.model, control: control,
+                lease: grant.lease, model: grant.model, control: control, record: record,
                 deliver: { [self] granted, image in
                     try queue.take()
                     spoolThread.submit { [self] state in

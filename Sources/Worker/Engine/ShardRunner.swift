@@ -5,6 +5,8 @@ struct ShardRunner {
     let lease: LeaseID
     let model: String
     let control: RenderControl
+    /// Outlives the shard.
+    let record: EngineRecord
     /// Hands an image to the spool's thread; blocks while the one before is being written.
     let deliver: (GrantedCell, RenderedCell) throws -> Void
     let report: (RenderReport) -> Void
@@ -14,7 +16,8 @@ struct ShardRunner {
     /// Renders `cells` and reports each of them, unless the rendering is stopped.
     ///
     /// When the engine gives up in the middle, each cell that is still missing is tried once more by itself, so that
-    /// one bad cell takes no other with it; only what fails alone counts as failed.
+    /// one bad cell takes no other with it; only what fails alone counts as failed. When all of them fail and
+    /// ``EngineRecord`` blames the host, none counts as failed, and the host is reported as unusable.
     func run(_ cells: [GrantedCell], on engine: any Engine) {
         guard let fingerprint = cells.first?.cell.fingerprint, control.permission(for: lease) == .all else { return }
         guard cells.allSatisfy({ $0.cell.fingerprint == fingerprint }) else {
@@ -33,11 +36,25 @@ struct ShardRunner {
         guard !sound.isEmpty else { return }
         let (missing, reason) = attempt(sound, isLast: true, on: engine)
         guard let reason else { return }
-        guard sound.count > 1 else { return fail(missing, reason) }
+        guard sound.count > 1 else { return conclude([(sound[0], reason)], of: sound) }
+        var failures: [(cell: GrantedCell, reason: String)] = []
         for (index, granted) in missing.enumerated() {
             let (missing, reason) = attempt([granted], isLast: index == missing.count - 1, on: engine)
-            if let reason { fail(missing, reason) }
+            if let reason { failures += missing.map { ($0, reason) } }
         }
+        conclude(failures, of: sound)
+    }
+
+    /// Tells bad cells from a bad host.
+    private func conclude(_ failures: [(cell: GrantedCell, reason: String)], of cells: [GrantedCell]) {
+        if failures.count == cells.count, let last = failures.last,
+            record.blamesHost(forBarrenShardOf: failures.count)
+        {
+            let name = WireText.line(model, longest: 256)
+            let reason = "the engine fails for every cell, the last time because: \(last.reason)"
+            return report(.unusable(lease, .unusableModel(name: name, reason: reason)))
+        }
+        for failure in failures { fail([failure.cell], failure.reason) }
     }
 
     private func fail(_ cells: [GrantedCell], _ reason: String) {
@@ -84,6 +101,7 @@ struct ShardRunner {
                     throw error
                 }
                 missing.remove(at: index)
+                record.noteImage()
             }
         } catch {
             return (missing, isStopped ? nil : "\(error)")
