@@ -118,7 +118,9 @@ struct DirectoryTests {
     func retry() async throws {
         let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 1))
         let key = try await fixture.claim(1).cells[0].key
-        _ = try await fixture.store.fail(Fail(lease: Fixtures.lease(1), cell: key, reason: "r"), from: Fixtures.ada)
+        _ = try await fixture.fail(key, under: 1)
+        _ = try await fixture.claim(2, by: Fixtures.emmy)
+        _ = try await fixture.fail(key, under: 2, by: Fixtures.emmy)
         await fixture.store.close()
         let directory = fixture.temporary.directory
         var lock: DirectoryLock? = try DirectoryLock(directory)

@@ -179,14 +179,22 @@ struct ServerTests {
             let worker = try await TestWorker(port: server.boundPort)
             _ = try await worker.join(hello(server))
             let grant = try await worker.claim()
+            let sick = grant.cells[0].key
+            var lease = grant.lease
+            for _ in 1...2 {
+                try await worker.send(
+                    .fail(Fail(lease: lease, cell: sick, reason: "No memory.")), .release(Release(lease: lease)))
+                let again = try await worker.claim()
+                #expect(again.cells.map(\.key) == grant.cells.dropFirst().map(\.key) + [sick])
+                lease = again.lease
+            }
             try await worker.send(
-                .fail(Fail(lease: grant.lease, cell: grant.cells[0].key, reason: "No memory.")),
-                .release(Release(lease: grant.lease)))
+                .fail(Fail(lease: lease, cell: sick, reason: "No memory.")), .release(Release(lease: lease)))
             #expect(try await worker.claim().cells.map(\.key) == grant.cells.dropFirst().map(\.key))
             let status = try await server.status()
             #expect(status.failures.map(\.reason) == ["No memory."])
             #expect(try await server.retryFailed() == 1)
-            #expect(try await worker.claim().cells.map(\.key) == [grant.cells[0].key])
+            #expect(try await worker.claim().cells.map(\.key) == [sick])
         }
     }
 

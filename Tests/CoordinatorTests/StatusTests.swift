@@ -39,11 +39,12 @@ struct StatusTests {
         let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 2))
         let cells = try await fixture.claim(1).cells
         _ = try await fixture.commit(cells[0].key, under: 1)
-        _ = try await fixture.store.fail(
-            Fail(lease: Fixtures.lease(1), cell: cells[1].key, reason: "No memory."), from: Fixtures.ada)
+        _ = try await fixture.fail(cells[1].key, under: 1)
+        _ = try await fixture.claim(2, by: Fixtures.emmy)
+        _ = try await fixture.fail(cells[1].key, under: 2, by: Fixtures.emmy)
         let status = try await fixture.store.status()
         #expect(status.state == .done && status.etaSeconds == 0)
-        #expect(status.failures == [.init(cell: cells[1].key, position: 1, reason: "No memory.")])
+        #expect(status.failures == [.init(cell: cells[1].key, position: 1, reason: "No tokens.")])
     }
 
     @Test("the state that a coordinator publishes is seen from outside while it runs, and not after")

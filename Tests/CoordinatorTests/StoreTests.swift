@@ -107,10 +107,15 @@ struct StoreTests {
     func lateAfterFailure() async throws {
         let fixture = try await StoreFixture()
         let key = try await fixture.claim(1).cells[0].key
-        let failed = try await fixture.store.fail(
-            Fail(lease: Fixtures.lease(1), cell: key, reason: "no memory"), from: Fixtures.ada)
-        #expect(failed.position == 0)
+        _ = try await fixture.end(1, .released)
+        for lease in 2...4 {
+            _ = try await fixture.claim(lease)
+            let failed = try await fixture.fail(key, under: lease)
+            #expect(failed.parked == (lease == 4 ? 0 : nil))
+            _ = try await fixture.end(lease, .released)
+        }
         #expect(try await fixture.commit(key, under: 1) == .stored(position: 0, ended: []))
+        #expect(try await fixture.query("SELECT * FROM failure") == [])
         try await fixture.checkInvariants()
     }
 
@@ -160,19 +165,66 @@ struct StoreTests {
         try await fixture.checkInvariants()
     }
 
-    @Test("a reported failure parks the cell with its reason, and only for the lease that holds it")
+    @Test("a cell that two workers failed is parked with its reason; only the lease that holds it can fail it")
     func fail() async throws {
         let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 1))
         let key = try await fixture.claim(1).cells[0].key
-        let fail = Fail(lease: try Fixtures.lease(1), cell: key, reason: "The prompt has no tokens.")
-        #expect(try await fixture.store.fail(fail, from: Fixtures.emmy).position == nil)
-        let parked = try await fixture.store.fail(fail, from: Fixtures.ada)
-        #expect(parked.position == 0)
-        #expect(parked.ended == [try Fixtures.lease(1)])
-        #expect(try await fixture.store.fail(fail, from: Fixtures.ada).position == nil)
-        #expect(
-            try await fixture.query("SELECT state, reason FROM cell") == ["\"failed\"|\"The prompt has no tokens.\""])
+        #expect(try await fixture.fail(key, under: 1, by: Fixtures.emmy).ended == [])
+        let failed = try await fixture.fail(key, under: 1)
+        #expect(failed.parked == nil)
+        #expect(failed.ended == [try Fixtures.lease(1)])
+        #expect(try await fixture.fail(key, under: 1).ended == [])
+        #expect(try await fixture.query("SELECT state, attempts FROM cell") == ["\"pending\"|1"])
+        #expect(try await fixture.store.isUnfinished())
+        try await fixture.checkInvariants()
+
+        _ = try await fixture.claim(2, by: Fixtures.emmy)
+        let parked = try await fixture.fail(key, under: 2, by: Fixtures.emmy)
+        #expect(parked.parked == 0)
+        #expect(parked.ended == [try Fixtures.lease(2)])
+        #expect(try await fixture.query("SELECT state, reason FROM cell") == ["\"failed\"|\"No tokens.\""])
         #expect(try await !fixture.store.isUnfinished())
+        try await fixture.checkInvariants()
+    }
+
+    @Test("a worker alone tries a failed cell three times, last in its shard; a retry forgives all of them")
+    func failsAlone() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"]))
+        let keys = try await fixture.claim(1).cells.map(\.key)
+        #expect(try await fixture.fail(keys[0], under: 1).parked == nil)
+        _ = try await fixture.end(1, .released)
+        for lease in 2...3 {
+            #expect(try await fixture.claim(lease).cells.map(\.key) == [keys[1], keys[2], keys[0]])
+            #expect(try await fixture.fail(keys[0], under: lease).parked == (lease == 3 ? 0 : nil))
+            _ = try await fixture.end(lease, .released)
+        }
+        #expect(try await fixture.store.retryFailed() == 1)
+        #expect(try await fixture.claim(4).cells.map(\.key) == keys)
+        #expect(try await fixture.fail(keys[0], under: 4).parked == nil)
+    }
+
+    @Test("a sick worker in company is not granted again what it failed, and parks nothing")
+    func sickWorker() async throws {
+        let fixture = try await StoreFixture()
+        for lease in 1...2 {
+            let grant = try await fixture.store.claim(
+                lease: Fixtures.lease(lease), identity: Fixtures.ada, hasCompany: true)
+            for cell in try #require(grant).cells {
+                #expect(try await fixture.fail(cell.key, under: lease).parked == nil)
+            }
+        }
+        #expect(
+            try await fixture.store.claim(lease: Fixtures.lease(3), identity: Fixtures.ada, hasCompany: true) == nil)
+        #expect(try await fixture.store.isUnfinished())
+        for lease in 4...5 {
+            let grant = try await fixture.store.claim(
+                lease: Fixtures.lease(lease), identity: Fixtures.emmy, hasCompany: true)
+            for cell in try #require(grant).cells {
+                _ = try await fixture.commit(cell.key, under: lease, by: Fixtures.emmy)
+            }
+        }
+        #expect(try await fixture.query("SELECT DISTINCT state FROM cell") == ["\"done\""])
+        #expect(try await fixture.query("SELECT * FROM failure") == [])
         try await fixture.checkInvariants()
     }
 

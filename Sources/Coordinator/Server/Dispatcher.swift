@@ -98,14 +98,16 @@ actor Dispatcher {
         var generator = SystemRandomNumberGenerator()
         let grant: Grant?
         do {
-            grant = try await store.claim(lease: LeaseID(using: &generator), identity: identity)
+            let hasCompany = guests.values.contains { $0.identity != identity }
+            grant = try await store.claim(
+                lease: LeaseID(using: &generator), identity: identity, hasCompany: hasCompany)
         } catch {
             await storageFailed(error)
             return .idle(
                 Idle(reason: "The coordinator can't write its database now.", retrySeconds: settings.retrySeconds))
         }
         guard let grant, let cell = grant.cells.first?.cell else {
-            let reason = book.isEmpty ? "Every cell is done." : "Every cell left is leased to another worker."
+            let reason = "Every cell is done or left to another worker."
             return .idle(Idle(reason: reason, retrySeconds: settings.retrySeconds))
         }
         let size = WorkSize(width: cell.width, height: cell.height, steps: cell.steps)
@@ -173,10 +175,15 @@ actor Dispatcher {
 
     func failed(_ fail: Fail, from identity: String) async {
         do {
-            let (position, ended) = try await store.fail(fail, from: identity)
+            let (parked, ended) = try await store.fail(fail, from: identity)
             book.finished(ended)
-            guard let position else { return }
-            logger.warning("cell failed", metadata: ["cell": "\(fail.cell)", "reason": "\(fail.reason)"])
+            logger.warning(
+                "a worker failed a cell",
+                metadata: [
+                    "cell": "\(fail.cell)", "worker": "\(name(of: identity))", "reason": "\(fail.reason)",
+                    "parked": "\(parked != nil)",
+                ])
+            guard let position = parked else { return }
             events.yield(.failed(cell: fail.cell, position: position, reason: fail.reason))
             await endIfDone()
         } catch {

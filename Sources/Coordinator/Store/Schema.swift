@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("v1") { db in
             for statement in version1 { try db.execute(sql: statement) }
         }
+        migrator.registerMigration("v2") { db in try db.execute(sql: version2) }
         return migrator
     }()
 
@@ -205,4 +206,14 @@ enum Schema {
         LEFT JOIN verdict ON verdict.cell = cell.id
         """,
     ]
+
+    private static let version2 = """
+        -- Failures that workers reported of cells that are not done, since a person last retried them.
+        CREATE TABLE failure (
+            cell INTEGER NOT NULL REFERENCES cell (id),
+            worker INTEGER NOT NULL REFERENCES worker (id),
+            times INTEGER NOT NULL CHECK (times > 0),
+            PRIMARY KEY (cell, worker)
+        ) STRICT, WITHOUT ROWID
+        """
 }

@@ -19,20 +19,28 @@ enum LeaseEnding: String, Sendable {
 }
 
 extension SweepStore {
-    /// Crashes after which a cell is parked instead of being tried again.
+    /// Crashes, or failures, after which a cell is parked instead of being tried again.
     static let crashLimit = 3
 
     /// Leases the first shard with pending cells to a worker: all of them that fit in one grant.
     ///
-    /// A cell that a worker crashed in is granted last in its shard and alone, so that it takes nothing down with it.
+    /// A cell that a worker crashed in is granted last in its shard and alone, so that it takes nothing down with it; one
+    /// that failed is granted last too.
     ///
-    /// - Returns: `nil` when no cell is pending.
-    func claim(lease: LeaseID, identity: String) async throws -> Grant? {
+    /// - Parameters:
+    ///   - lease: The lease to be.
+    ///   - identity: The worker's.
+    ///   - hasCompany: Whether another worker is connected: what this one failed is then left to that one.
+    /// - Returns: `nil` when no cell is pending for this worker.
+    func claim(lease: LeaseID, identity: String, hasCompany: Bool = false) async throws -> Grant? {
         let timestamp = timestamp
         return try await committer.perform { db in
-            guard let first = try db.row(Self.nextShard) else { return nil }
+            let worker: Int64? = try db.row("SELECT id FROM worker WHERE identity = ?", [identity])?["id"]
+            // No worker has the id 0.
+            let avoided = hasCompany ? worker ?? 0 : 0
+            guard let first = try db.row(Self.nextShard, [avoided]) else { return nil }
             let shard: Int64 = first["shard"]
-            let chosen = try Self.pendingCells(of: shard, db)
+            let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, db)
             let attempt: Int64? = try db.row(
                 """
                 INSERT INTO attempt (lease, shard, worker, state, granted_at)
@@ -101,16 +109,19 @@ extension SweepStore {
     }
 
     static func isUnfinished(_ db: Database) throws -> Bool {
-        if try db.row(nextShard) != nil { return true }
+        if try db.row(nextShard, [0]) != nil { return true }
         return try db.row("SELECT 1 FROM cell WHERE attempt IS NOT NULL AND shard IS NOT NULL LIMIT 1") != nil
     }
 
     private static let nextShard = """
-        SELECT shard FROM cell WHERE state = 'pending' AND shard IS NOT NULL ORDER BY shard LIMIT 1
+        SELECT shard FROM cell
+        WHERE state = 'pending' AND shard IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
+        ORDER BY shard LIMIT 1
         """
 
     private static func pendingCells(
-        of shard: Int64, _ db: Database
+        of shard: Int64, notFailedBy avoided: Int64, _ db: Database
     ) throws -> [(id: Int64, model: String, cell: GrantedCell)] {
         let rows = try db.rows(
             """
@@ -127,8 +138,9 @@ extension SweepStore {
             JOIN phrase AS raw_negative ON raw_negative.id = position.negative_prompt
             JOIN phrase AS style ON style.id = position.style
             WHERE cell.shard = ? AND cell.state = 'pending' AND cell.shard IS NOT NULL
-            ORDER BY cell.crashes > 0, cell.rank LIMIT ?
-            """, [shard, WireLimits.grantedCells])
+                AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
+            ORDER BY cell.crashes > 0, EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id), cell.rank LIMIT ?
+            """, [shard, avoided, WireLimits.grantedCells])
         var chosen: [(id: Int64, model: String, cell: GrantedCell)] = []
         var bytes = 0
         for row in rows {

@@ -70,6 +70,7 @@ extension SweepStore {
                 UPDATE cell SET state = 'done', attempt = NULL, reason = NULL, attempts = attempts + 1 WHERE id = ?
                 RETURNING position
                 """, [cell])
+            try db.run("DELETE FROM failure WHERE cell = ?", [cell])
             let timings = offer.timings
             try db.run(
                 "INSERT INTO timing (cell, encode, denoise, decode, png, upload) VALUES (?, ?, ?, ?, ?, ?)",
@@ -82,39 +83,48 @@ extension SweepStore {
         }
     }
 
-    /// Parks a cell that its worker could not render.
+    /// Takes note that a worker could not render a cell: it is tried again, or parked once it must be the cell's fault.
     ///
-    /// - Returns: The cell's first position, or `nil` when the lease is not live or does not hold the cell any more; and
-    ///   the leases that ended with it.
-    func fail(_ fail: Fail, from identity: String) async throws -> (position: Int?, ended: [LeaseID]) {
+    /// It is the cell's when two workers failed, or one did as often as a cell may crash. Else one sick worker would park
+    /// the whole sweep while others render it without trouble.
+    ///
+    /// - Returns: The cell's first position when it was parked, and the leases that ended with it. Nothing when the lease
+    ///   is not live or does not hold the cell any more.
+    func fail(_ fail: Fail, from identity: String) async throws -> (parked: Int?, ended: [LeaseID]) {
         let timestamp = timestamp
         return try await committer.perform { db in
             let holder = try db.row(
                 """
-                SELECT attempt.id, worker.name FROM attempt JOIN worker ON worker.id = attempt.worker
+                SELECT attempt.id, worker.id AS worker, worker.name
+                FROM attempt JOIN worker ON worker.id = attempt.worker
                 WHERE attempt.lease = ? AND attempt.state = 'live' AND worker.identity = ?
                 """, [fail.lease.hex, identity])
             guard let holder else { return (nil, []) }
             let attempt: Int64 = holder["id"]
-            let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason
-            let parked = try db.row(
+            let cell = try db.row(
                 """
-                UPDATE cell SET state = 'failed', attempt = NULL, attempts = attempts + 1, reason = ?
-                WHERE key = ? AND attempt = ? RETURNING position
-                """, [reason, fail.cell.hex, attempt])
-            guard let parked else { return (nil, []) }
+                UPDATE cell SET state = 'pending', attempt = NULL, attempts = attempts + 1
+                WHERE key = ? AND attempt = ? RETURNING id, position
+                """, [fail.cell.hex, attempt])
+            guard let cell else { return (nil, []) }
+            let id: Int64 = cell["id"]
+            let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason
+            let isParked = try Self.countFailure(of: id, by: holder["worker"], db)
+            if isParked { try db.run("UPDATE cell SET state = 'failed', reason = ? WHERE id = ?", [reason, id]) }
             try Self.note(
-                db, at: timestamp, "failed", worker: holder["name"], cell: fail.cell.hex, "A cell failed: \(reason)")
-            return (parked["position"], try Self.finish([attempt], at: timestamp, db))
+                db, at: timestamp, "failed", worker: holder["name"], cell: fail.cell.hex,
+                "A cell failed\(isParked ? "" : " and is tried again"): \(reason)")
+            return (isParked ? cell["position"] : nil, try Self.finish([attempt], at: timestamp, db))
         }
     }
 
-    /// Makes every failed cell of the grid pending again, its crashes forgiven.
+    /// Makes every failed cell of the grid pending again, its crashes and failures forgiven.
     ///
     /// - Returns: How many there were.
     func retryFailed() async throws -> Int {
         let timestamp = timestamp
         return try await committer.perform { db in
+            try db.run("DELETE FROM failure WHERE cell IN (SELECT id FROM cell WHERE state = 'failed')")
             let count = try db.run(
                 """
                 UPDATE cell SET state = 'pending', crashes = 0, reason = NULL
@@ -123,6 +133,17 @@ extension SweepStore {
             if count > 0 { try Self.note(db, at: timestamp, "retry", "\(count) failed cells are tried again") }
             return count
         }
+    }
+
+    /// - Returns: Whether the cell has failed often enough to be parked.
+    private static func countFailure(of cell: Int64, by worker: Int64, _ db: Database) throws -> Bool {
+        try db.run(
+            """
+            INSERT INTO failure (cell, worker, times) VALUES (?, ?, 1)
+            ON CONFLICT (cell, worker) DO UPDATE SET times = times + 1
+            """, [cell, worker])
+        return try db.count("SELECT count(*) > 1 OR sum(times) >= \(crashLimit) FROM failure WHERE cell = ?", [cell])
+            > 0
     }
 
     private static let notGranted = "The cell was not granted under this lease to this worker."

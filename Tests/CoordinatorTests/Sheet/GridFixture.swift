@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import PNG
 import SharedModel
 import Testing
@@ -85,6 +86,12 @@ final class GridFixture {
                     let offer = try offer(image, of: granted, lease)
                     _ = try await store.commit(offer, from: identity, uploadSeconds: 0.125)
                 case .failed(let reason):
+                    // It has failed twice before, so that it is parked now.
+                    try await store.committer.perform { db in
+                        _ = try db.run(
+                            "INSERT INTO failure SELECT cell.id, worker.id, 2 FROM cell, worker WHERE key = ?",
+                            [granted.key.hex])
+                    }
                     _ = try await store.fail(Fail(lease: lease, cell: granted.key, reason: reason), from: identity)
                 case .leased: break
                 case .pending: isPending = true

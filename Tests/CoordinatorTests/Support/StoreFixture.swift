@@ -40,6 +40,12 @@ final class StoreFixture: Sendable {
             Fixtures.offer(cell, under: Fixtures.lease(lease)), from: identity, uploadSeconds: 0.5)
     }
 
+    func fail(
+        _ cell: CellKey, under lease: Int, by identity: String = Fixtures.ada
+    ) async throws -> (parked: Int?, ended: [LeaseID]) {
+        try await store.fail(Fail(lease: Fixtures.lease(lease), cell: cell, reason: "No tokens."), from: identity)
+    }
+
     func end(
         _ lease: Int, _ ending: LeaseEnding, blaming blamed: CellKey? = nil
     ) async throws -> CellKey? {
