@@ -148,6 +148,23 @@ struct LeaseBookTests {
         #expect(book.leases == [one])
     }
 
+    @Test("what a restored lease's worker was probably rendering is blamed unless the worker comes back for it")
+    func suspects() throws {
+        let lease = try Fixtures.lease(1)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        var book = LeaseBook()
+        book.restore([LiveAttempt(lease: lease, identity: Fixtures.ada, suspect: cell)], now: start)
+        var forgetful = book
+        #expect(forgetful.joined(Fixtures.ada, on: 1, naming: [], now: at(1)).ended.first?.blamed == cell)
+        var absent = book
+        #expect(ticks(&absent, from: 0, to: 61).first?.1.ended.first?.blamed == cell)
+        #expect(book.joined(Fixtures.ada, on: 1, naming: [lease], now: at(1)).kept == [lease])
+        _ = book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(2))
+        let happened = ticks(&book, from: 2, to: 20)
+        #expect(happened.first?.1.ended.map(\.lease) == [lease])
+        #expect(happened.first?.1.ended.first?.blamed == nil)
+    }
+
     @Test("a suspended coordinator expires nothing when it wakes")
     func clockGap() throws {
         var book = workingBook(try Fixtures.lease(1))

@@ -15,6 +15,16 @@ struct PlanningTests {
         try await fixture.checkInvariants()
     }
 
+    @Test("texts that look alike but differ in their bytes stay apart")
+    func normalization() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["caf\u{E9}", "cafe\u{301}"], guidances: 1))
+        let prompts = [try await fixture.claim(1), try await fixture.claim(2)].map {
+            Array($0.cells[0].cell.prompt.utf8)
+        }
+        #expect(prompts[0] != prompts[1])
+        #expect(prompts.map(\.count) == [5, 6])
+    }
+
     @Test("the same plan again is a resume that touches nothing")
     func resumed() async throws {
         let fixture = try await StoreFixture()

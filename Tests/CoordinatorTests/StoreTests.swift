@@ -274,8 +274,32 @@ struct StoreTests {
         await fixture.store.close()
         let reopened = try SweepStore(path: fixture.temporary.directory.database.path)
         #expect(
-            try await reopened.recover() == [LiveAttempt(lease: try Fixtures.lease(1), identity: Fixtures.ada)])
+            try await reopened.recover() == [
+                LiveAttempt(
+                    lease: try Fixtures.lease(1), identity: Fixtures.ada, suspect: try Fixtures.plan().cells[0].key)
+            ])
         await reopened.close()
+    }
+
+    @Test("a cell that kills the coordinator too is parked after three deaths in a row without an image")
+    func deaths() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"]))
+        let poison = try await fixture.claim(1).cells[0].key
+        for lease in 1...5 {
+            fixture.advance(by: 10)
+            let live = try await fixture.store.recover()
+            #expect(live.map(\.suspect) == [poison])
+            fixture.advance(by: 10)
+            let parked = try await fixture.end(lease, .expired, blaming: live[0].suspect)
+            #expect(parked == (lease == 4 ? poison : nil), "death \(lease)")
+            if parked != nil { break }
+            if lease == 1 {
+                let rest = try await fixture.claim(100)
+                for cell in rest.cells { _ = try await fixture.commit(cell.key, under: 100) }
+            }
+            #expect(try await fixture.claim(lease + 1).cells.map(\.key) == [poison])
+        }
+        try await fixture.checkInvariants()
     }
 
     @Test("names are made unique, and kept by the worker that had them")

@@ -67,10 +67,9 @@ final class ImageStore: Sendable {
         try? await threads.runIfActive { image.discard() }
     }
 
-    /// Room for more, in bytes, as the file system tells it.
-    func room() async -> Int {
-        let free = try? await threads.runIfActive { [self] in freeBytes(directory) }
-        return free ?? 0
+    /// Room for more, in bytes, as the file system tells it; `nil` when the store is ending and can't ask.
+    func room() async -> Int? {
+        try? await threads.runIfActive { [self] in freeBytes(directory) }
     }
 
     /// Free bytes for this user in the file system of a directory; 0 when it has no more room for files' entries.

@@ -65,6 +65,8 @@ struct LeaseBook: Sendable {
         /// When its leases expire unless it comes back; `nil` while it is connected.
         var deadline: Instant?
         var leases: [LeaseID: WorkSize?] = [:]
+        /// What to blame when a lease of an earlier coordinator ends before its worker was heard of again.
+        var suspects: [LeaseID: CellKey] = [:]
         var progress: Progress?
         var progressAt: Instant
         var pace = Pace()
@@ -98,6 +100,7 @@ struct LeaseBook: Sendable {
             var worker = workers[attempt.identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
             worker.deadline = now + timeouts.restartGrace
             worker.leases[attempt.lease] = .some(nil)
+            worker.suspects[attempt.lease] = attempt.suspect
             workers[attempt.identity] = worker
         }
     }
@@ -118,6 +121,7 @@ struct LeaseBook: Sendable {
                 joined.ended.append(ended)
             }
         }
+        worker.suspects = [:]
         worker.connection = connection
         worker.heardAt = now
         worker.progressAt = now
@@ -256,7 +260,7 @@ struct LeaseBook: Sendable {
         _ lease: LeaseID, of worker: inout Worker, _ ending: LeaseEnding, _ reason: String
     ) -> Ended {
         worker.leases[lease] = nil
-        let inProgress = worker.progress.flatMap { $0.lease == lease ? $0.cell : nil }
+        let inProgress = worker.progress.flatMap { $0.lease == lease ? $0.cell : nil } ?? worker.suspects[lease]
         return Ended(lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, reason: reason)
     }
 }

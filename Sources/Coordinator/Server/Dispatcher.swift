@@ -285,7 +285,7 @@ actor Dispatcher {
     }
 
     private func checkDisk() async {
-        let room = await images.room()
+        guard let room = await images.room() else { return }
         if room < settings.lowWaterBytes {
             diskProblem = """
                 The disk of the coordinator is full: \(room >> 20) MiB are free in \(directory.url.path), \

@@ -6,6 +6,8 @@ import SharedModel
 struct LiveAttempt: Equatable, Sendable {
     var lease: LeaseID
     var identity: String
+    /// The cell that its worker was most probably rendering.
+    var suspect: CellKey?
 }
 
 /// How a lease ended without delivering everything.
@@ -87,20 +89,48 @@ extension SweepStore {
     }
 
     /// What was leased when the last coordinator stopped; its workers may come back for it.
+    ///
+    /// A cell that kills the process may kill the coordinator with it, and what the last beat said is lost. So the first
+    /// undone cell of each worker's oldest lease, which is rendered first, is the suspect: it is blamed if the worker comes
+    /// back without the lease or not at all. Such a blame is a guess, and a process may be killed at any moment; so the
+    /// crashes of a suspect are forgiven when its worker has delivered anything since the coordinator last started. Only
+    /// deaths in a row without an image between them add up, and only a cell that never gets done has those.
     func recover() async throws -> [LiveAttempt] {
         let timestamp = timestamp
         return try await committer.perform { db in
+            let suspects = try Self.suspects(db)
             try db.run("UPDATE sweep SET state = 'running', message = NULL, started_at = ?", [timestamp])
             try db.run("UPDATE worker SET connected = 0 WHERE connected = 1")
             let live = try db.rows(
                 """
-                SELECT lease, identity FROM attempt JOIN worker ON worker.id = attempt.worker
+                SELECT attempt.id, lease, identity FROM attempt JOIN worker ON worker.id = attempt.worker
                 WHERE attempt.state = 'live'
                 """)
             return live.compactMap { row in
-                LeaseID(hex: row["lease"]).map { LiveAttempt(lease: $0, identity: row["identity"]) }
+                LeaseID(hex: row["lease"]).map {
+                    LiveAttempt(lease: $0, identity: row["identity"], suspect: suspects[row["id"]])
+                }
             }
         }
+    }
+
+    /// The suspect of each worker's oldest live attempt, its crashes forgiven where the worker made progress.
+    private static func suspects(_ db: Database) throws -> [Int64: CellKey] {
+        var suspects: [Int64: CellKey] = [:]
+        for oldest in try db.rows("SELECT min(id) AS id, worker FROM attempt WHERE state = 'live' GROUP BY worker") {
+            let attempt: Int64 = oldest["id"]
+            let first = try db.row(
+                "SELECT id, key FROM cell WHERE attempt = ? ORDER BY crashes > 0, rank LIMIT 1", [attempt])
+            guard let first, let key = CellKey(hex: first["key"]) else { continue }
+            suspects[attempt] = key
+            try db.run(
+                """
+                UPDATE cell SET crashes = 0 WHERE id = ? AND EXISTS (
+                    SELECT 1 FROM image JOIN attempt ON attempt.id = image.attempt
+                    WHERE attempt.worker = ? AND image.stored_at >= (SELECT started_at FROM sweep))
+                """, [first["id"] as Int64, oldest["worker"] as Int64])
+        }
+        return suspects
     }
 
     /// Whether any cell of the grid is neither done nor failed.

@@ -62,7 +62,8 @@ private struct PlanWriter {
     let db: Database
     let plan: SweepPlan
     let check: PlanCheck
-    private var phrases: [String: Int64] = [:]
+    /// By their bytes: strings are equal when they look alike, however their accents are encoded.
+    private var phrases: [[UInt8]: Int64] = [:]
     private var decimals: [Decimal: String] = [:]
 
     init(db: Database, plan: SweepPlan, check: PlanCheck) {
@@ -158,10 +159,11 @@ private struct PlanWriter {
     }
 
     private mutating func phrase(_ text: String) throws -> Int64 {
-        if let id = phrases[text] { return id }
+        let bytes = Array(text.utf8)
+        if let id = phrases[bytes] { return id }
         try db.run("INSERT INTO phrase (text) VALUES (?) ON CONFLICT DO NOTHING", [text])
         let id = Int64(try db.count("SELECT id FROM phrase WHERE text = ?", [text]))
-        phrases[text] = id
+        phrases[bytes] = id
         return id
     }
 }

@@ -89,19 +89,21 @@ struct SweepHost {
 private struct ProgressReporter {
     let server: CoordinatorServer
 
-    /// Ends when it is cancelled, or with the server.
+    /// Ends when it is cancelled.
     func run() async {
         var last: (done: Int, state: SweepStatus.State, at: ContinuousClock.Instant)?
         while !Task.isCancelled {
-            guard let status = try? await server.status() else { return }
-            let now = ContinuousClock.now
-            if Console.isTerminal {
-                Console.rewrite(ProgressText.bar(status))
-            } else if last.map({
-                status.state != $0.state || status.done != $0.done && now - $0.at >= .seconds(10)
-            }) ?? true {
-                Console.note(ProgressText.line(status))
-                last = (status.done, status.state, now)
+            // A status that can't be read now may be readable a moment later.
+            if let status = try? await server.status() {
+                let now = ContinuousClock.now
+                if Console.isTerminal {
+                    Console.rewrite(ProgressText.bar(status))
+                } else if last.map({
+                    status.state != $0.state || status.done != $0.done && now - $0.at >= .seconds(10)
+                }) ?? true {
+                    Console.note(ProgressText.line(status))
+                    last = (status.done, status.state, now)
+                }
             }
             let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)
             guard (try? await Task.sleep(for: pause)) != nil else { return }
