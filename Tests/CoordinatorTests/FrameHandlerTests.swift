@@ -8,6 +8,17 @@ import Testing
 @Suite("A connection's bytes and deadlines")
 struct FrameHandlerTests {
     private let channel = EmbeddedChannel()
+
+    @Test("an offer and a chunk are signs of progress, a beat is not")
+    func progress() throws {
+        let connection = try WorkerConnection(EmbeddedChannel(), id: 1, deadlines: FrameHandler.Deadlines())
+        connection.beginWork(for: .beat(Beat(lease: nil, cell: nil, step: 0, steps: 0)))
+        #expect(connection.vitals.uploadedAt == nil)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        connection.beginWork(for: .offer(Fixtures.offer(cell, under: try Fixtures.lease(1))))
+        #expect(connection.vitals.uploadedAt != nil)
+    }
+
     private let limit = FrameLimit.unauthenticated()
     private let handler: FrameHandler
     private let events: AsyncThrowingStream<ConnectionEvent, any Error>

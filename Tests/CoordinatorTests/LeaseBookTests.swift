@@ -74,6 +74,20 @@ struct LeaseBookTests {
             book.beat(Beat(lease: lease, cell: cell, step: 2, steps: 4), from: Fixtures.ada, now: at(20)) == [lease])
     }
 
+    @Test("a beat without a cell takes back what the last one said, so that nothing is blamed")
+    func idleBeat() throws {
+        let lease = try Fixtures.lease(1)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        for idle in [nil, lease, try Fixtures.lease(9)] {
+            var book = workingBook(lease)
+            _ = book.beat(Beat(lease: lease, cell: cell, step: 1, steps: 4), from: Fixtures.ada, now: at(0))
+            _ = book.beat(Beat(lease: idle, cell: nil, step: 0, steps: 0), from: Fixtures.ada, now: at(1))
+            let ended = ticks(&book, from: 1, to: 40).first?.1.ended
+            #expect(ended?.map(\.lease) == [lease])
+            #expect(ended?.first?.blamed == nil)
+        }
+    }
+
     @Test("a goodbye gives everything back at once, without blame")
     func goodbye() throws {
         let lease = try Fixtures.lease(1)

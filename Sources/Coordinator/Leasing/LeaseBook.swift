@@ -162,8 +162,12 @@ struct LeaseBook: Sendable {
     ///
     /// - Returns: The lease it names when that is no longer the worker's.
     mutating func beat(_ beat: Beat, from identity: String, now: Instant) -> [LeaseID] {
-        guard let lease = beat.lease else { return [] }
-        guard var worker = workers[identity], worker.leases[lease] != nil else { return [lease] }
+        guard var worker = workers[identity] else { return beat.lease.map { [$0] } ?? [] }
+        // A worker that renders nothing now has nothing to be blamed for, whatever it said before.
+        guard let lease = beat.lease, worker.leases[lease] != nil else {
+            workers[identity]?.progress = nil
+            return beat.lease.map { [$0] } ?? []
+        }
         let progress = Progress(lease: lease, cell: beat.cell, step: beat.step)
         if progress != worker.progress {
             worker.progress = progress

@@ -22,6 +22,9 @@ actor Dispatcher {
         var name: String
     }
 
+    /// The longest that a worker waits before it connects again, and time to do so.
+    private static let longestReturn = Duration.seconds(15)
+
     private let store: SweepStore
     private let images: ImageStore
     private let directory: SweepDirectory
@@ -41,7 +44,14 @@ actor Dispatcher {
     private var drainReason: String?
     private var diskProblem: String?
     private var published: (SweepStatus.State, String?) = (.running, nil)
+    /// Since when nobody holds anything, while draining.
     private var emptySince: ContinuousClock.Instant?
+    /// Workers whose connection broke, and when; they may be about to come back.
+    private var strayed: [String: ContinuousClock.Instant] = [:]
+    /// Failures of cells that the database could not be told.
+    private var untold: [(fail: Fail, identity: String)] = []
+    /// How often failed cells were to be tried again.
+    private var retries = 0
 
     init(
         store: SweepStore, images: ImageStore, directory: SweepDirectory, settings: CoordinatorServer.Settings,
@@ -77,6 +87,7 @@ actor Dispatcher {
         }
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
+        strayed[hello.identity] = nil
         guests[connection.id] = Guest(connection: connection, identity: hello.identity, name: name)
         await write(joined.ended)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
@@ -187,6 +198,7 @@ actor Dispatcher {
             events.yield(.failed(cell: fail.cell, position: position, reason: fail.reason))
             await endIfDone()
         } catch {
+            untold.append((fail, identity))
             await storageFailed(error)
         }
     }
@@ -205,6 +217,7 @@ actor Dispatcher {
         events.yield(.workerLeft(name: guest.name))
         let isBack = guests.values.contains { $0.identity == identity }
         if !isBack {
+            strayed[identity] = saidGoodbye ? nil : now()
             do {
                 try await store.disconnected(identity: identity, why: why)
             } catch {
@@ -231,7 +244,8 @@ actor Dispatcher {
     }
 
     func retryFailed() async throws -> Int {
-        try await store.retryFailed()
+        retries += 1
+        return try await store.retryFailed()
     }
 
     /// Grants nothing more and takes no more offers. Leases stay: the workers may come back for them.
@@ -255,12 +269,18 @@ actor Dispatcher {
         for (id, guest) in guests {
             let vitals = guest.connection.vitals
             book.heard(guest.identity, on: id, at: vitals.isBusy ? now() : vitals.heardAt)
-            if let uploadedAt = vitals.uploadedAt { book.progressed(guest.identity, on: id, at: uploadedAt) }
+            // Nobody can move on while nothing can be stored.
+            let movedAt = diskProblem == nil ? vitals.uploadedAt : now()
+            if let movedAt { book.progressed(guest.identity, on: id, at: movedAt) }
         }
         let ticked = book.tick(now: now())
         for id in ticked.silent { guests[id]?.connection.cut() }
         let overdue = unwritten
         unwritten = []
+        // First, because a failure counts only while its lease is live.
+        let failures = untold
+        untold = []
+        for (fail, identity) in failures { await failed(fail, from: identity) }
         await write(overdue + ticked.ended)
         for request in directory.takeRequests() { await take(request) }
         await checkDisk()
@@ -271,9 +291,17 @@ actor Dispatcher {
 
     /// Drains when the sweep is over and nobody wants the coordinator to stay.
     func endIfDone() async {
-        guard settings.exitsWhenDone, drainReason == nil, book.isEmpty, unwritten.isEmpty else { return }
+        guard settings.exitsWhenDone, isIdle else { return }
+        let retriesBefore = retries
         guard let isUnfinished = try? await store.isUnfinished(), !isUnfinished else { return }
+        // Cells may have been retried, and granted, while the database was asked.
+        guard isIdle, retries == retriesBefore else { return }
         await drain("Every cell is done.")
+    }
+
+    /// Whether nobody holds anything and nothing waits to be written down, while grants go on.
+    private var isIdle: Bool {
+        drainReason == nil && book.isEmpty && unwritten.isEmpty && untold.isEmpty
     }
 
     /// The disk or the database failed: nothing is granted until there is room again.
@@ -291,7 +319,7 @@ actor Dispatcher {
                 The disk of the coordinator is full: \(room >> 20) MiB are free in \(directory.url.path), \
                 \(settings.lowWaterBytes >> 20) MiB are needed.
                 """
-        } else if unwritten.isEmpty {
+        } else if unwritten.isEmpty, untold.isEmpty {
             diskProblem = nil
         }
     }
@@ -306,7 +334,7 @@ actor Dispatcher {
         logger.info("request", metadata: ["request": "\(request.rawValue)"])
         switch request {
         case .retryFailed:
-            do { _ = try await store.retryFailed() } catch { await storageFailed(error) }
+            do { _ = try await retryFailed() } catch { await storageFailed(error) }
         case .pause: await pause(true)
         case .resume: await pause(false)
         case .drain: await drain("The sweep is drained.")
@@ -329,10 +357,16 @@ actor Dispatcher {
     }
 
     private func endIfDrained() {
-        guard drainReason != nil, book.isEmpty, !isShuttingDown else { return }
+        guard drainReason != nil, !isShuttingDown else { return }
+        guard book.isEmpty else {
+            emptySince = nil
+            return
+        }
         let since = emptySince ?? now()
         emptySince = since
-        if guests.isEmpty || now() - since > settings.farewell { onEnd() }
+        // Whoever comes back to an address that nobody serves would try for ever.
+        strayed = strayed.filter { now() - $0.value < Self.longestReturn }
+        if guests.isEmpty && strayed.isEmpty || now() - since > settings.farewell { onEnd() }
     }
 
     private func write(_ ended: [LeaseBook.Ended]) async {

@@ -47,7 +47,10 @@ final class WorkerConnection: Sendable {
         state.withLock { vitals in
             vitals.heardAt = .now
             vitals.isBusy = true
-            if case .chunk = message { vitals.uploadedAt = .now }
+            switch message {
+            case .offer, .chunk: vitals.uploadedAt = .now
+            case .hello, .claim, .beat, .fail, .release, .bye, .inquire: break
+            }
         }
     }
 
