@@ -34,6 +34,7 @@ extension SweepStore {
     ///   - identity: The worker's.
     ///   - hasCompany: Whether another worker is connected: what this one failed is then left to that one.
     /// - Returns: `nil` when no cell is pending for this worker.
+    /// - Throws: What the database says, and ``CoordinatorError`` for a cell with values that no plan wrote.
     func claim(lease: LeaseID, identity: String, hasCompany: Bool = false) async throws -> Grant? {
         let timestamp = timestamp
         return try await committer.perform { db in
