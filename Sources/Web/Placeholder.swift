@@ -1,0 +1,4 @@
+import Coordinator
+import Hummingbird
+import Mustache
+
