@@ -172,12 +172,12 @@ struct ConfigTests {
     @Test(
         "of a scheduler are refused with the key and the reason",
         arguments: [
-            Edit("prediction_type", "\"v_prediction\"", "must be epsilon, but is \"v_prediction\""),
+            Edit(
+                "prediction_type", "\"flow\"", "must be epsilon or sample or v_prediction, but is \"flow\""),
             Edit(
                 "beta_schedule", "\"squaredcos_cap_v2\"",
                 "must be linear or scaled_linear, but is \"squaredcos_cap_v2\""),
             Edit("trained_betas", "[0.1]", "asks for [0.1], which is not supported"),
-            Edit("rescale_betas_zero_snr", "true", "asks for true, which is not supported"),
             Edit("beta_end", "0.0001", "is 0.0001, which is less than beta_start 0.00085"),
             Edit(
                 "beta_start", "1e-9", "and beta_end give noise levels that single precision cannot tell apart"),
