@@ -7,8 +7,13 @@ struct ConfigFile {
     private let values: [String: JSONValue]
 
     init(path: String) throws(DiffusionError) {
-        values = try JSONFile.decode([String: JSONValue].self, path: path, as: "an object")
+        self.init(path: path, values: try JSONFile.decode([String: JSONValue].self, path: path, as: "an object"))
+    }
+
+    /// What a `config.json` would say of a model that was saved without one; `path` is the model's file.
+    init(path: String, values: [String: JSONValue]) {
         self.path = path
+        self.values = values
     }
 
     /// An error about a key of this file; `problem` completes a sentence that begins with the key.

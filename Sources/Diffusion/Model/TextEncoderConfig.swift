@@ -27,7 +27,11 @@ extension TextEncoderConfig {
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
     package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
+        try self.init(ConfigFile(path: path))
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(_ file: ConfigFile) throws(DiffusionError) {
         try file.require("model_type", is: "clip_text_model")
         vocabularySize = try file.integer("vocab_size", in: 3...10_000_000)
         hiddenSize = try file.integer("hidden_size", in: 1...65_536)

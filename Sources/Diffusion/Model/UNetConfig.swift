@@ -61,7 +61,11 @@ extension UNetConfig {
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
     package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
+        try self.init(ConfigFile(path: path))
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(_ file: ConfigFile) throws(DiffusionError) {
         try file.require("_class_name", is: "UNet2DConditionModel")
         try Self.refuseUnsupported(in: file)
         inChannels = try file.integer("in_channels", in: 1...1024, default: 4)
