@@ -39,7 +39,11 @@ extension SchedulerConfig {
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
     package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
+        try self.init(ConfigFile(path: path))
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(_ file: ConfigFile) throws(DiffusionError) {
         predictionType = try file.choice("prediction_type", default: .epsilon)
         hasZeroTerminalSNR = try file.bool("rescale_betas_zero_snr", default: false)
         try file.refuse("trained_betas")

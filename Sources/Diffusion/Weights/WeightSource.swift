@@ -68,12 +68,21 @@ package struct WeightSource: Sendable {
     ///
     /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or a type that is not floating-point.
     package func floats(_ name: String, shape: [Int]) throws(DiffusionError) -> [Float] {
+        try tensor(name, shape: shape).floats()
+    }
+
+    /// A tensor of this scope, to be read later; it counts as read at once.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or a type that is not floating-point.
+    package func tensor(_ name: String, shape: [Int]) throws(DiffusionError) -> WeightTensor {
         guard let location = storage.location(of: prefix + name) else {
             throw .missingTensor(name: prefix + name, path: storage.path)
         }
-        let floats = try location.file.floats(location.name, shape: shape)
+        try location.file.requireFloats(location.name, shape: shape)
         storage.read.withLock { read in _ = read.insert(location.name) }
-        return floats
+        return WeightTensor(shape: shape) { elements throws(DiffusionError) in
+            try location.file.floats(location.name, elements: elements)
+        }
     }
 
     /// The names of all tensors of this scope that nobody has read, as the files spell them, sorted.
