@@ -98,13 +98,13 @@ package final class SafetensorsFile: Sendable {
         }
     }
 
-    /// Makes sure that ``floats(_:shape:)`` would succeed, from the header alone.
+    /// Makes sure that a tensor can be read as floats, from the header alone.
     ///
-    /// - Throws: ``DiffusionError`` as it does.
-    package func requireFloats(_ name: String, shape: [Int]) throws(DiffusionError) {
-        let type = try entry(name, shape: shape).type
-        guard [.float32, .float16, .bfloat16].contains(type) else {
-            throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: type.rawValue)
+    /// - Throws: ``DiffusionError`` when the tensor is missing or has another type.
+    func requireFloats(_ name: String) throws(DiffusionError) {
+        guard let entry = header.entries[name] else { throw .missingTensor(name: name, path: path) }
+        guard [.float32, .float16, .bfloat16].contains(entry.type) else {
+            throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: entry.type.rawValue)
         }
     }
 
