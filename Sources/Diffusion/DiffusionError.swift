@@ -94,7 +94,7 @@ extension DiffusionError: CustomStringConvertible {
     }
 
     /// The first names of a list, enough to recognise what they are about.
-    private static func sample(of names: [String]) -> String {
+    static func sample(of names: [String]) -> String {
         names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
     }
 }

@@ -9,7 +9,7 @@ enum CheckpointConfigs {
     ///   - layersPerBlock: as ``ModuleNames/unet(layersPerBlock:)`` took it.
     ///   - prediction: decides the size that models of the second version were trained at.
     static func unet(
-        _ part: CheckpointPart, layersPerBlock: [Int], family: CheckpointFamily, prediction: PredictionType
+        _ part: CheckpointPart, layersPerBlock: [Int], family: ModelFamily, prediction: PredictionType
     ) -> [String: JSONValue] {
         let levels = layersPerBlock.indices
         let channels = levels.map { part.extent(0, of: "down_blocks.\($0).resnets.0.conv1.weight") ?? 0 }
@@ -18,7 +18,7 @@ enum CheckpointConfigs {
             (0...layersPerBlock[levels.count - 1 - index]).map { depth(part, "up_blocks.\(index)", $0) }
         }
         let attention = part.views.keys.filter { $0.hasSuffix(".attn2.to_k.weight") }.min() ?? ""
-        let block = attention.prefix { $0 != "t" }
+        let transformer = attention.split(separator: "transformer_blocks.")[0]
         var values: [String: JSONValue] = [
             "_class_name": .string("UNet2DConditionModel"),
             "in_channels": .integer(part.extent(1, of: "conv_in.weight") ?? 0),
@@ -30,11 +30,10 @@ enum CheckpointConfigs {
             "up_block_types": .strings(up.map { $0.allSatisfy { $0 > 0 } ? "CrossAttnUpBlock2D" : "UpBlock2D" }),
             "mid_block_type": midBlockType(part),
             "cross_attention_dim": .integer(part.extent(1, of: attention) ?? 0),
-            "attention_head_dim": family.headWidth.map { width in .integers(channels.map { max($0 / width, 1) }) }
-                ?? .integer(8),
+            "attention_head_dim": heads(channels, family),
             "transformer_layers_per_block": .array(down.map(depths)),
             "norm_num_groups": .integer(normGroupCount),
-            "use_linear_projection": .bool(part.views["\(block)proj_in.weight"]?.shape.count == 2),
+            "use_linear_projection": .bool(part.views["\(transformer)proj_in.weight"]?.shape.count == 2),
             "sample_size": .integer(sampleSize(family, prediction)),
         ]
         if down.map(depths) != up.reversed().map(depths) {
@@ -50,6 +49,11 @@ enum CheckpointConfigs {
                 part.extent(1, of: "add_embedding.linear_1.weight") ?? 0)
         }
         return values
+    }
+
+    /// The first models had 8 heads at any width; later ones have heads of 64 channels.
+    private static func heads(_ channels: [Int], _ family: ModelFamily) -> JSONValue {
+        family == .stableDiffusion1 ? .integer(8) : .integers(channels.map { max($0 / 64, 1) })
     }
 
     /// Number of transformer blocks behind a residual block.
@@ -68,7 +72,7 @@ enum CheckpointConfigs {
     }
 
     /// Latents along a side in training: 512, 768 or 1024 pixels.
-    private static func sampleSize(_ family: CheckpointFamily, _ prediction: PredictionType) -> Int {
+    private static func sampleSize(_ family: ModelFamily, _ prediction: PredictionType) -> Int {
         switch family {
         case .stableDiffusion1: 64
         case .stableDiffusion2: prediction == .velocity ? 96 : 64
@@ -99,6 +103,16 @@ enum CheckpointConfigs {
             "scaling_factor": .number(scalingFactor),
             "use_post_quant_conv": .bool(part.contains("post_quant_conv.weight")),
             "mid_block_add_attention": .bool(part.contains("decoder.mid_block.attentions.0.group_norm.weight")),
+        ]
+    }
+
+    /// Of `vae/config.json` of a model whose file lacks the autoencoder: all families have one of this shape.
+    static func usualVAE(scalingFactor: Double) -> [String: JSONValue] {
+        [
+            "latent_channels": .integer(4), "block_out_channels": .integers([128, 256, 512, 512]),
+            "up_block_types": .strings(Array(repeating: "UpDecoderBlock2D", count: 4)),
+            "layers_per_block": .integer(2), "norm_num_groups": .integer(normGroupCount),
+            "scaling_factor": .number(scalingFactor),
         ]
     }
 

@@ -1,9 +1,5 @@
-/// The families of models that are distributed as one file in the layout of their original code.
-package enum CheckpointFamily: String, Sendable {
-    case stableDiffusion1 = "Stable Diffusion 1.x"
-    case stableDiffusion2 = "Stable Diffusion 2.x"
-    case stableDiffusionXL = "Stable Diffusion XL"
-
+/// Which model a file holds, by the names and shapes of its tensors and never by its own name.
+enum CheckpointFamily {
     /// Where the UNet's tensors stand in the file.
     static let unetPrefix = "model.diffusion_model."
     /// Where the autoencoder's tensors stand.
@@ -11,50 +7,41 @@ package enum CheckpointFamily: String, Sendable {
 
     /// Tells the family by where the text encoders stand.
     ///
-    /// - Throws: ``DiffusionError/unsuitableModel(path:problem:)`` that names what the file is instead, or lacks.
-    init(of file: SafetensorsFile) throws(DiffusionError) {
+    /// - Throws: ``DiffusionError`` that names what the file is instead, or lacks.
+    static func detect(in file: SafetensorsFile) throws(DiffusionError) -> ModelFamily {
+        let names = file.names
         func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
         func unsuitable(_ problem: String) -> DiffusionError { .unsuitableModel(path: file.path, problem: problem) }
-        let names = file.names
-        if let foreign = ForeignFile(names: names) { throw unsuitable(foreign.problem) }
-        guard has(Self.unetPrefix) else {
+        if let foreign = ForeignFile(tensorNames: names) { throw unsuitable(foreign.problem) }
+        if let model = UnsupportedModel(tensorNames: names) { throw .unsupportedModel(path: file.path, model) }
+        guard has(unetPrefix) else {
             throw unsuitable(
-                has("decoder.") || has(Self.vaePrefix)
-                    ? "is a VAE without a model; name it under vae: beside a model"
-                    : "holds no UNet of a Stable Diffusion model; choose a checkpoint of SD 1, SD 2 or SDXL")
+                has("decoder.") || has(vaePrefix)
+                    ? "is an autoencoder without a model; name it under vae: beside a model"
+                    : "holds no UNet of Stable Diffusion; name a checkpoint of SD 1, SD 2 or SDXL")
         }
+        let family: ModelFamily
         if has("conditioner.embedders.1.model.") {
-            self = .stableDiffusionXL
+            family = .stableDiffusionXL
         } else if has("cond_stage_model.model.") {
-            self = .stableDiffusion2
+            family = .stableDiffusion2
         } else if has("cond_stage_model.transformer.") {
-            self = .stableDiffusion1
+            family = .stableDiffusion1
         } else {
-            throw unsuitable("holds a UNet, but no text encoder; choose the full checkpoint")
+            throw unsuitable("holds a UNet, but no text encoder; name the full checkpoint")
         }
-        let channels = file.shape(of: "\(Self.unetPrefix)input_blocks.0.0.weight")?.dropFirst().first ?? 4
-        if channels != 4 { throw unsuitable(Self.problem(ofChannels: channels)) }
-        if self != .stableDiffusionXL, has("\(Self.unetPrefix)label_emb.") {
-            throw unsuitable("is an unCLIP model or an upscaler, which are not supported; choose a text-to-image model")
+        if let shape = file.shape(of: "\(unetPrefix)input_blocks.0.0.weight"), shape.count > 1,
+            let model = UnsupportedModel(unetInputs: shape[1])
+        {
+            throw .unsupportedModel(path: file.path, model)
         }
+        // Only SDXL's UNet is told more than time and text.
+        if family != .stableDiffusionXL, has("\(unetPrefix)label_emb.") {
+            throw .unsupportedModel(path: file.path, .unCLIP)
+        }
+        return family
     }
 
-    /// What a UNet with other inputs than four latent channels is for.
-    private static func problem(ofChannels channels: Int) -> String {
-        let kind: String
-        switch channels {
-        case 5: kind = "a depth-to-image model"
-        case 7: kind = "an upscaler"
-        case 8: kind = "an InstructPix2Pix model"
-        case 9: kind = "an inpainting model"
-        default: kind = "a model of an unknown kind"
-        }
-        return "is \(kind) (its UNet takes \(channels) channels), which is not supported; choose a text-to-image model"
-    }
-
-    /// Channels of an attention head, or `nil` where the number of heads is 8 at any width, as in the first models.
-    var headWidth: Int? { self == .stableDiffusion1 ? nil : 64 }
-
-    /// What latents are multiplied with after encoding.
-    var scalingFactor: Double { self == .stableDiffusionXL ? 0.13025 : 0.18215 }
+    /// What latents are multiplied with after encoding, which no tensor tells.
+    static func scalingFactor(of family: ModelFamily) -> Double { family == .stableDiffusionXL ? 0.13025 : 0.18215 }
 }

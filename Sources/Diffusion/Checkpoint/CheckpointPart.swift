@@ -1,7 +1,8 @@
 /// The tensors of one part of a checkpoint, such as the UNet, under the names that diffusers gives them.
 struct CheckpointPart: Sendable {
-    /// Where the part begins in the checkpoint's names: `model.diffusion_model.`.
-    let prefix: String
+    /// Whether it is a text encoder of OpenCLIP.
+    private(set) var isOpenCLIP = false
+    /// The tensors by name.
     private(set) var views: [String: TensorView] = [:]
 
     /// Takes the tensors of `file` whose names begin with `prefix`.
@@ -13,7 +14,6 @@ struct CheckpointPart: Sendable {
     init(
         _ prefix: String, of file: SafetensorsFile, names: ModuleNames, ignoring ignored: [String] = []
     ) throws(DiffusionError) {
-        self.prefix = prefix
         for (name, view) in file.views where name.hasPrefix(prefix) {
             let original = String(name.dropFirst(prefix.count))
             guard !ignored.contains(where: original.hasPrefix) else { continue }
@@ -61,5 +61,29 @@ struct CheckpointPart: Sendable {
         var count = 0
         while contains(name(count)) { count += 1 }
         return count
+    }
+}
+
+extension CheckpointPart {
+    /// A text encoder in the layout of transformers.
+    static func clip(_ prefix: String, of file: SafetensorsFile) throws(DiffusionError) -> CheckpointPart {
+        // Old merges of models lack the end of the prefix.
+        let module = "\(prefix)text_model."
+        let isCurrent = file.contains("\(module)embeddings.token_embedding.weight")
+        return try CheckpointPart(
+            isCurrent ? module : prefix, of: file, names: ModuleNames([]),
+            ignoring: ["embeddings.position_ids", "logit_scale", "text_projection"])
+    }
+
+    /// A text encoder in the layout of OpenCLIP; without `hasProjection`, its projection is left out.
+    static func openCLIP(
+        _ prefix: String, of file: SafetensorsFile, hasProjection: Bool
+    ) throws(DiffusionError) -> CheckpointPart {
+        let layers = (0...).prefix { file.contains("\(prefix)transformer.resblocks.\($0).ln_1.weight") }.count
+        var part = try CheckpointPart(
+            prefix, of: file, names: .openCLIP(layerCount: layers),
+            ignoring: ["attn_mask", "logit_scale", "visual."] + (hasProjection ? [] : ["text_projection"]))
+        part.isOpenCLIP = true
+        return part
     }
 }

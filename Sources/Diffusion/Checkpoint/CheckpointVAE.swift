@@ -2,6 +2,8 @@
 struct CheckpointVAE: Sendable {
     let config: VAEConfig
     let part: CheckpointPart
+    /// The file.
+    let path: String
 
     /// - Parameters:
     ///   - prefix: where the autoencoder's tensors stand in the file; empty in a file of its own.
@@ -18,6 +20,7 @@ struct CheckpointVAE: Sendable {
         let residuals = count {
             isOriginal ? "decoder.up.0.block.\($0).norm1.weight" : "decoder.up_blocks.0.resnets.\($0).norm1.weight"
         }
+        path = file.path
         part = try CheckpointPart(
             prefix, of: file,
             names: isOriginal ? .vae(levelCount: levels, layersPerBlock: residuals - 1) : ModuleNames([]),
