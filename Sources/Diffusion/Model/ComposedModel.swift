@@ -48,6 +48,7 @@ package struct ComposedModel: ModelFiles {
     }
 
     package func vaeWeights() throws(DiffusionError) -> WeightSource {
-        try vae.map { WeightSource(views: $0.part.views, path: $0.path) } ?? base.vaeWeights()
+        guard let vae else { return try base.vaeWeights() }
+        return WeightSource(views: vae.part.views, path: vae.path)
     }
 }

@@ -60,7 +60,8 @@ package final class Pipeline {
                 work = shared
             } else {
                 let sharers = isSharing ? row.guidances.count : 1
-                let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(where: isGuiding)
+                let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(
+                    where: isGuiding)
                 work = try prepare(row, sampler: sampler, isGuided: isGuided, sharers: sharers)
                 shared = work
             }

@@ -78,7 +78,12 @@ package struct WeightSource: Sendable {
 
     /// The shape of the tensor of that name in this scope, or nil when there is none.
     package func shape(of name: String) -> [Int]? {
-        storage.location(of: prefix + name)?.view.shape
+        view(of: name)?.shape
+    }
+
+    /// Where the tensor of that name in this scope lies, or nil when there is none.
+    func view(of name: String) -> TensorView? {
+        storage.location(of: prefix + name)?.view
     }
 
     /// The numbers of a tensor of this scope in row-major order.
