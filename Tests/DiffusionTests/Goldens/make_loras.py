@@ -33,6 +33,9 @@ SD15 = {
     "lora_unet_up_blocks_2_upsamplers_0_conv": "unet",
     "lora_te_text_model_encoder_layers_1_mlp_fc1": "text_encoder",
     "lora_te_text_model_encoder_layers_0_self_attn_q_proj": "text_encoder",
+    "lora_te_text_model_encoder_layers_0_self_attn_k_proj": "text_encoder",
+    "lora_te_text_model_encoder_layers_0_self_attn_v_proj": "text_encoder",
+    "lora_te_text_model_encoder_layers_0_self_attn_out_proj": "text_encoder",
 }
 SDXL = {
     "lora_unet_input_blocks_4_1_transformer_blocks_1_attn1_to_v": "unet",
@@ -76,11 +79,11 @@ def kohya(pipeline, layers, generator):
     tensors, changed = {}, []
     for index, (name, part) in enumerate(layers.items()):
         key, module = module_of(pipeline, part, name)
-        rank = 2 + index % 2
+        # Trainers give all layers of a text encoder the same rank and alpha, and diffusers counts on it.
+        rank, alpha = (2 + index % 2, 1.0 + index % 3) if part == "unet" else (2, 3.0)
         up, down = matrices(module.weight, rank, generator)
         tensors |= {f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down}
-        # Kohya always writes an alpha.
-        tensors[f"{name}.alpha"] = torch.tensor(1.0 + index % 3)
+        tensors[f"{name}.alpha"] = torch.tensor(alpha)
         changed.append((part, f"{key}.weight"))
     return tensors, changed
 
