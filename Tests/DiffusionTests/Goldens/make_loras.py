@@ -77,10 +77,10 @@ def matrices(weight, rank, generator):
 def kohya(pipeline, layers, generator):
     """Return a LoRA in kohya's format and the names of the changed tensors."""
     tensors, changed = {}, []
-    for index, (name, part) in enumerate(layers.items()):
+    for name, part in layers.items():
         key, module = module_of(pipeline, part, name)
-        # Trainers give all layers of a text encoder the same rank and alpha, and diffusers counts on it.
-        rank, alpha = (2 + index % 2, 1.0 + index % 3) if part == "unet" else (2, 3.0)
+        # Trainers have one rank and alpha for convolutions and one for all else; with more, diffusers mixes them up.
+        rank, alpha = (3, 1.0) if module.weight.ndim == 4 and module.weight.shape[2] > 1 else (2, 3.0)
         up, down = matrices(module.weight, rank, generator)
         tensors |= {f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down}
         tensors[f"{name}.alpha"] = torch.tensor(alpha)
