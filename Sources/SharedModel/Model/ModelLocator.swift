@@ -3,8 +3,8 @@ import Foundation
 /// Finds models by the names that sweeps give them.
 ///
 /// A name with a slash, or that begins with a dot or a tilde, is a path. Any other name is looked for, in this order,
-/// with and without the ending `.safetensors`, beside the sweep file, in `$TMDNE_MODELS`, beside the executable, at the top of the package that it was built in, and
-/// in the current folder.
+/// beside the sweep file, in `$TMDNE_MODELS`, beside the executable, at the top of the package that it was built in, and
+/// in the current folder. Each place is tried with the name as it is and with the ending `.safetensors`.
 package struct ModelLocator: Sendable {
     private let sweepFolder: String?
     private let environment: [String: String]

@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// Where the program keeps what it can make or fetch again.
 package enum CacheFolder {
