@@ -82,7 +82,7 @@ extension RenderOptions {
         if timestepSpacing == profile.timestepSpacing { options.timestepSpacing = nil }
         if guidanceRescale == 0 { options.guidanceRescale = nil }
         let defaultEta = sampler.method.defaultEta
-        if defaultEta == nil || eta == defaultEta.map({ Decimal($0) }) { options.eta = nil }
+        if defaultEta == nil || eta == defaultEta { options.eta = nil }
         options.loras = try loras?.map { LoRA(file: try content(of: $0.file, .lora), weight: $0.weight) }
         if options.loras?.isEmpty == true { options.loras = nil }
         options.vae = try vae.map { try content(of: $0, .vae) }

@@ -1,3 +1,5 @@
+package import Foundation
+
 /// The rule by which a sampler goes from one noise level to the next.
 package enum SamplerMethod: String, CaseIterable, Codable, Sendable {
     case ddim
@@ -27,11 +29,12 @@ package enum SamplerMethod: String, CaseIterable, Codable, Sendable {
     }
 
     /// How much fresh noise the method adds unless told otherwise, from 0 to 1; `nil` if it adds none whatever is asked.
-    package var defaultEta: Int? {
+    package var defaultEta: Decimal? {
         switch self {
         case .ddim: 0
         case .eulerAncestral, .dpm2Ancestral, .dpmpp2mSDE, .dpmppSDE, .dpmpp3mSDE: 1
-        case .tcd, .euler, .heun, .lms, .dpm2, .dpmpp2m, .unipc, .pndm, .lcm: nil
+        case .tcd: Decimal(sign: .plus, exponent: -1, significand: 3)
+        case .euler, .heun, .lms, .dpm2, .dpmpp2m, .unipc, .pndm, .lcm: nil
         }
     }
 }
