@@ -2,6 +2,8 @@
 package enum DiffusionError: Error, Equatable, Sendable {
     /// A value in a JSON file of the model is missing, out of range, or asks for something that is not supported.
     case invalidConfig(path: String, key: String, problem: String)
+    /// So many of the text encoder's last layers cannot be left out.
+    case invalidClipSkip(Int, greatest: Int)
     /// A sampler cannot take this number of steps.
     case invalidSteps(Int, allowed: ClosedRange<Int>)
     /// The tokenizer's files do not describe a CLIP tokenizer.
@@ -10,6 +12,8 @@ package enum DiffusionError: Error, Equatable, Sendable {
     case invalidWeights(path: String, problem: String)
     /// A file or folder that the model needs does not exist.
     case missingFile(path: String, remedy: String)
+    /// A part's tensors are not those that its config asks for.
+    case mismatchedTensors(path: String, missing: [String], misfits: [String], unused: [String])
     /// The weights lack a tensor that the config asks for.
     case missingTensor(name: String, path: String)
     /// The weights hold tensors that the config does not use.
@@ -29,6 +33,8 @@ package enum DiffusionError: Error, Equatable, Sendable {
     /// The picture holds infinities or no numbers at all.
     case notFinite
     case outOfMemory(bytes: Int)
+    /// A model of a kind that cannot make pictures of texts alone, or of an architecture that is not there.
+    case unsupportedModel(path: String, UnsupportedModel)
     /// The tokenizer gave an id that the text encoder has no embedding for.
     case unknownToken(Int, vocabulary: Int)
 }
@@ -38,6 +44,8 @@ extension DiffusionError: CustomStringConvertible {
         switch self {
         case .invalidConfig(let path, let key, let problem):
             "\(path): the key \"\(key)\" \(problem)."
+        case .invalidClipSkip(let skip, let greatest):
+            "The text encoder cannot leave out its last \(skip) layers; choose between 0 and \(greatest)."
         case .invalidSteps(let steps, let allowed):
             "\(steps) steps are not possible; choose between \(allowed.lowerBound) and \(allowed.upperBound)."
         case .invalidTokenizer(let path, let problem):
@@ -46,6 +54,11 @@ extension DiffusionError: CustomStringConvertible {
             "\(path) is not a sound safetensors file: \(problem); download or export it again."
         case .missingFile(let path, let remedy):
             "\(path) does not exist; \(remedy)."
+        case .mismatchedTensors(let path, let missing, let misfits, let unused):
+            "\(path) does not hold what its config.json asks for: "
+                + [("missing", missing), ("of another shape or type", misfits), ("not used", unused)]
+                .filter { !$0.1.isEmpty }.map { "\($0.1.count) \($0.0) (\(Self.sample(of: $0.1)))" }
+                .joined(separator: ", ") + "; check that both belong together."
         case .missingTensor(let name, let path):
             "\(path) has no tensor \"\(name)\", which its config.json asks for; check that both belong together."
         case .unusedTensors(let names, let path):
@@ -68,6 +81,8 @@ extension DiffusionError: CustomStringConvertible {
             "The model's picture is not made of finite numbers; check its weights, or lower the guidance."
         case .outOfMemory(let bytes):
             "There is no memory for \(bytes / 1_048_576 + 1) MiB more; render a smaller size, or close other programs."
+        case .unsupportedModel(let path, let model):
+            "\(path) is \(model.rawValue), which is not supported; take a text-to-image model of Stable Diffusion 1, 2 or XL."
         case .unknownToken(let token, let vocabulary):
             "The tokenizer gave the id \(token), but the text encoder knows \(vocabulary) tokens; "
                 + "check that both belong together."

@@ -18,13 +18,19 @@ package protocol Device: AnyObject {
 
     /// Copies `values`, in row-major order, to the device.
     func upload(_ values: [Float], shape: [Int]) throws -> Tensor
+    /// Copies a tensor of a model.
+    func upload(_ weights: WeightTensor) throws -> Tensor
     /// Copies a tensor back.
     func download(_ tensor: Tensor) throws -> [Float]
 
-    /// Packs a convolution's weights `[output, input, row, column]` in the device's own layout.
-    func convolution(_ shape: ConvolutionShape, weights: [Float], bias: [Float]) throws -> any ConvolutionKernel
-    /// Packs a product's weights `[output, input]`.
-    func linear(inputs: Int, outputs: Int, weights: [Float], bias: [Float]?) throws -> any LinearKernel
+    /// Takes a convolution's weights `[output, input, row, column]`, to be packed in the device's own layout when first used.
+    func convolution(
+        _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
+    ) throws -> any ConvolutionKernel
+    /// Takes a product's weights, `output` rows of `input`, to be packed when first used.
+    func linear(
+        inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
+    ) throws -> any LinearKernel
 
     /// Group normalisation of `[batch, height, width, channel]`, then the activation.
     ///

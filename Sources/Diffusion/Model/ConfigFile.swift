@@ -7,8 +7,13 @@ struct ConfigFile {
     private let values: [String: JSONValue]
 
     init(path: String) throws(DiffusionError) {
-        values = try JSONFile.decode([String: JSONValue].self, path: path, as: "an object")
+        self.init(path: path, values: try JSONFile.decode([String: JSONValue].self, path: path, as: "an object"))
+    }
+
+    /// What a `config.json` would say of a model that was saved without one; `path` is the model's file.
+    init(path: String, values: [String: JSONValue]) {
         self.path = path
+        self.values = values
     }
 
     /// An error about a key of this file; `problem` completes a sentence that begins with the key.
@@ -63,6 +68,36 @@ struct ConfigFile {
         return try integers(value, key: key, in: range, counts: count...count)
     }
 
+    /// Whole numbers for the layers of each block, of which there are `counts`: one number that goes for all, a list with one
+    /// for each block, or a list of lists.
+    func integersPerLayer(
+        _ key: String, in range: ClosedRange<Int>, counts: [Int], default fallback: Int
+    ) throws(DiffusionError) -> [[Int]] {
+        let value = value(key) ?? .integer(fallback)
+        var blocks = Array(repeating: value, count: counts.count)
+        if case .array(let elements) = value {
+            guard elements.count == counts.count else {
+                throw invalid(key, "must be a list for \(counts.count) blocks, but is \(value)")
+            }
+            blocks = elements
+        }
+        var integers: [[Int]] = []
+        for (block, count) in zip(blocks, counts) {
+            if case .array = block {
+                try integers.append(self.integers(block, key: key, in: range, counts: count...count))
+            } else {
+                try integers.append(Array(repeating: integer(block, key: key, in: range), count: count))
+            }
+        }
+        return integers
+    }
+
+    /// Whether a key's value is a list that holds lists.
+    func isNested(_ key: String) -> Bool {
+        guard case .array(let elements) = value(key) else { return false }
+        return elements.contains { if case .array = $0 { true } else { false } }
+    }
+
     private func integers(
         _ value: JSONValue, key: String, in range: ClosedRange<Int>, counts: ClosedRange<Int>
     ) throws(DiffusionError) -> [Int] {
@@ -96,6 +131,19 @@ struct ConfigFile {
         guard let value = value(key) else { return fallback }
         guard case .bool(let bool) = value else { throw invalid(key, "must be true or false, but is \(value)") }
         return bool
+    }
+
+    /// A string, or `nil` when the key is absent.
+    func string(_ key: String) throws(DiffusionError) -> String? {
+        guard let value = value(key) else { return nil }
+        guard case .string(let string) = value else { throw invalid(key, "must be a string, but is \(value)") }
+        return string
+    }
+
+    /// Whether a key's value is a list of nothing but nulls: a part that a pipeline was saved without.
+    func isListOfNulls(_ key: String) -> Bool {
+        guard case .array(let elements) = value(key) else { return false }
+        return elements.allSatisfy { $0 == .null }
     }
 
     /// A string that is the raw value of one of a type's cases.

@@ -25,23 +25,29 @@ package struct SchedulerConfig: Equatable, Sendable {
     package let stepsOffset: Int
     /// Whether DDIM ends without any noise, instead of with that of the first trained level.
     package let setAlphaToOne: Bool
+    /// What the UNet's result means.
+    package var predictionType: PredictionType
+    /// Whether the trained noise levels were rescaled so that the last one leaves nothing of the image: Algorithm 1 of
+    /// <https://arxiv.org/abs/2305.08891>.
+    package var hasZeroTerminalSNR: Bool
 }
 
 extension SchedulerConfig {
-    private enum PredictionType: String, CaseIterable {
-        case epsilon
-    }
-
     /// Reads the config at `path`.
     ///
     /// The files of Stable Diffusion 1.x are older than some keys, whose defaults are therefore those of its pipeline.
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
     package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
-        let _: PredictionType = try file.choice("prediction_type", default: .epsilon)
+        try self.init(ConfigFile(path: path))
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(_ file: ConfigFile) throws(DiffusionError) {
+        predictionType = try file.choice("prediction_type", default: .epsilon)
+        hasZeroTerminalSNR = try file.bool("rescale_betas_zero_snr", default: false)
         try file.refuse("trained_betas")
-        for key in ["clip_sample", "rescale_betas_zero_snr", "thresholding", "use_flow_sigmas"] {
+        for key in ["clip_sample", "thresholding", "use_flow_sigmas"] {
             try file.refuse(key, unless: .bool(false))
         }
         trainedTimestepCount = try file.integer("num_train_timesteps", in: 2...100_000, default: 1000)

@@ -20,14 +20,28 @@ package struct TextEncoderConfig: Equatable, Sendable {
     package let positionCount: Int
     package let layerNormEpsilon: Float
     package let activation: Activation
+    /// The token whose position stands for the whole text; `nil` means the greatest id, as in files of old.
+    package let endToken: Int?
+    /// Width of the projected vector of the whole text, for encoders that have a projection.
+    package let projectionDim: Int?
+    /// Whether the encoding is taken before the last layer and without the final norm, as Stable Diffusion XL does.
+    package var isPenultimate: Bool
 }
 
 extension TextEncoderConfig {
-    /// Reads the config at `path`.
+    /// Reads the config at `path`, which does not tell what the encoder is used for: that is the model's.
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
-    package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
+    package init(
+        path: String, hasProjection: Bool = false, isPenultimate: Bool = false
+    ) throws(DiffusionError) {
+        try self.init(ConfigFile(path: path), hasProjection: hasProjection, isPenultimate: isPenultimate)
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(
+        _ file: ConfigFile, hasProjection: Bool = false, isPenultimate: Bool = false
+    ) throws(DiffusionError) {
         try file.require("model_type", is: "clip_text_model")
         vocabularySize = try file.integer("vocab_size", in: 3...10_000_000)
         hiddenSize = try file.integer("hidden_size", in: 1...65_536)
@@ -37,6 +51,11 @@ extension TextEncoderConfig {
         positionCount = try file.integer("max_position_embeddings", in: 3...4096, default: 77)
         layerNormEpsilon = Float(try file.number("layer_norm_eps", in: 1e-12...0.1, default: 1e-5))
         activation = try file.choice("hidden_act", default: .quickGELU)
+        // transformers once wrote 2 for every encoder, and still takes the greatest id for it.
+        let endToken = try file.integer("eos_token_id", in: 0...10_000_000, default: 2)
+        self.endToken = endToken == 2 ? nil : endToken
+        projectionDim = hasProjection ? try file.integer("projection_dim", in: 1...65_536, default: 512) : nil
+        self.isPenultimate = isPenultimate
         guard hiddenSize.isMultiple(of: headCount) else {
             throw file.invalid(
                 "num_attention_heads", "is \(headCount), which does not divide hidden_size \(hiddenSize)")

@@ -29,7 +29,11 @@ extension VAEConfig {
     ///
     /// - Throws: ``DiffusionError`` when the file is missing, contradicts itself or asks for what is not supported.
     package init(path: String) throws(DiffusionError) {
-        let file = try ConfigFile(path: path)
+        try self.init(ConfigFile(path: path))
+    }
+
+    /// Reads the config of a file, or what stands for one where a model has none.
+    init(_ file: ConfigFile) throws(DiffusionError) {
         try file.require("_class_name", is: "AutoencoderKL")
         try file.refuse(["latents_mean", "latents_std"])
         try file.refuse("act_fn", unless: .string("silu"), .string("swish"))

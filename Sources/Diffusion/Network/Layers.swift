@@ -1,11 +1,26 @@
 /// A place in a model's weights and the device that they go to: layers are built from it by name.
+///
+/// Nothing is read while layers are built, but names and shapes are checked against the files' headers. With a survey, what
+/// is wrong is collected there, instead of being thrown at the first tensor.
 struct LayerSource {
     let device: any Device
     let weights: WeightSource
+    private let survey: WeightSurvey?
+
+    init(device: any Device, weights: WeightSource, survey: WeightSurvey? = nil) {
+        self.device = device
+        self.weights = weights
+        self.survey = survey
+    }
 
     /// The layers below `name`.
     subscript(name: String) -> LayerSource {
-        LayerSource(device: device, weights: weights.scoped(name))
+        LayerSource(device: device, weights: weights.scoped(name), survey: survey)
+    }
+
+    /// As the subscript when there are tensors below `name`, else the same source.
+    func scoped(ifPresent name: String) -> LayerSource {
+        LayerSource(device: device, weights: weights.scoped(ifPresent: name), survey: survey)
     }
 
     func convolution(
@@ -13,8 +28,8 @@ struct LayerSource {
     ) throws -> Convolution {
         let shape = ConvolutionShape(
             inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: padding)
-        let values = try weights.floats("\(name).weight", shape: [outputs, inputs, kernel, kernel])
-        let bias = try weights.floats("\(name).bias", shape: [outputs])
+        let values = try tensor("\(name).weight", shape: [outputs, inputs, kernel, kernel])
+        let bias = try tensor("\(name).bias", shape: [outputs])
         return Convolution(kernel: try device.convolution(shape, weights: values, bias: bias))
     }
 
@@ -30,11 +45,12 @@ struct LayerSource {
         _ names: [String], inputs: Int, outputs: Int, hasBias: Bool = true, isConvolution: Bool = false
     ) throws -> Linear {
         let shape = isConvolution ? [outputs, inputs, 1, 1] : [outputs, inputs]
-        let values = try names.flatMap { try weights.floats("\($0).weight", shape: shape) }
-        let bias = hasBias ? try names.flatMap { try weights.floats("\($0).bias", shape: [outputs]) } : nil
+        let values = try names.map { try tensor("\($0).weight", shape: shape) }
+        let bias = hasBias ? try names.map { try tensor("\($0).bias", shape: [outputs]) } : nil
         return Linear(
             kernel: try device.linear(
-                inputs: inputs, outputs: outputs * names.count, weights: values, bias: bias))
+                inputs: inputs, outputs: outputs * names.count, weights: .stacked(values), bias: bias.map { .stacked($0) }
+            ))
     }
 
     func groupNorm(_ name: String, channels: Int, groups: Int, epsilon: Float) throws -> GroupNorm {
@@ -49,6 +65,27 @@ struct LayerSource {
             epsilon: epsilon)
     }
 
+    /// A tensor to be read later.
+    func tensor(_ name: String, shape: [Int]) throws(DiffusionError) -> WeightTensor {
+        do throws(DiffusionError) {
+            return try weights.tensor(name, shape: shape)
+        } catch {
+            guard let survey else { throw error }
+            survey.note(error)
+            return WeightTensor(shape: shape) { elements in Array(repeating: 0, count: elements.count) }
+        }
+    }
+
+    /// Makes sure that the network asked for every tensor of its files, except those that begin with one of `ignored`.
+    func requireAllRead(except ignored: [String] = []) throws(DiffusionError) {
+        do throws(DiffusionError) {
+            try weights.requireAllRead(except: ignored)
+        } catch {
+            guard let survey else { throw error }
+            survey.note(error)
+        }
+    }
+
     /// Makes sure that the device can attend with heads of `channels` channels.
     func requireHead(channels: Int) throws {
         guard channels <= device.widestHead else {
@@ -57,7 +94,7 @@ struct LayerSource {
     }
 
     private func vector(_ name: String, _ count: Int) throws -> Tensor {
-        try device.upload(try weights.floats(name, shape: [count]), shape: [count])
+        try device.upload(try tensor(name, shape: [count]))
     }
 }
 

@@ -1,42 +1,95 @@
-/// CLIPTextModel (Radford et al. 2021): token ids to one vector a token.
+/// CLIPTextModel (Radford et al. 2021): token ids to one vector a token, and one for the whole text where there is a projection.
+///
+/// A text is encoded once for hundreds of UNet evaluations, so a large encoder does not stay in memory: its layers are taken
+/// from the model's file one after the other, each time.
 package struct TextEncoder {
     private let config: TextEncoderConfig
-    private let device: any Device
+    private let source: LayerSource
     /// `[vocabulary, channel]` and `[position, channel]`, looked up by the processor that calls.
-    private let tokenEmbedding: [Float]
+    private let tokenEmbedding: WeightTensor
     private let positionEmbedding: [Float]
+    /// Empty if layers are made when they are needed.
     private let layers: [Layer]
     private let finalNorm: LayerNorm
 
-    /// - Throws: ``DiffusionError`` when the weights are not those of the config, or memory runs out.
-    package init(config: TextEncoderConfig, weights: WeightSource, device: any Device) throws {
+    /// - Parameter keepsLayers: whether the layers stay in memory; `nil` lets their size decide.
+    /// - Throws: ``DiffusionError`` when the weights are not those of the config.
+    package init(
+        config: TextEncoderConfig, weights: WeightSource, device: any Device, keepsLayers: Bool? = nil
+    ) throws {
+        try self.init(
+            config: config, source: LayerSource(device: device, weights: weights), keepsLayers: keepsLayers)
+    }
+
+    init(config: TextEncoderConfig, source whole: LayerSource, keepsLayers: Bool? = nil) throws {
         self.config = config
-        self.device = device
-        let source = LayerSource(device: device, weights: weights)
-        let embeddings = weights.scoped("embeddings")
-        tokenEmbedding = try embeddings.floats(
+        let source = whole.scoped(ifPresent: "text_model")
+        self.source = whole
+        tokenEmbedding = try source["embeddings"].tensor(
             "token_embedding.weight", shape: [config.vocabularySize, config.hiddenSize])
-        positionEmbedding = try embeddings.floats(
-            "position_embedding.weight", shape: [config.positionCount, config.hiddenSize])
-        layers = try (0..<config.layerCount).map {
-            try Layer(source["encoder.layers.\($0)"], config: config)
-        }
+        positionEmbedding = try source["embeddings"].tensor(
+            "position_embedding.weight", shape: [config.positionCount, config.hiddenSize]
+        ).floats()
+        let layers = try (0..<config.layerCount).map { try Layer(source["encoder.layers.\($0)"], config: config) }
+        let isSmall = config.layerCount * config.layerParameterCount <= Self.mostKeptParameters
+        self.layers = keepsLayers ?? isSmall ? layers : []
         finalNorm = try source.layerNorm(
             "final_layer_norm", channels: config.hiddenSize, epsilon: config.layerNormEpsilon)
-        // Old files keep the numbers 0 ... 76 beside the position embedding.
-        try weights.requireAllRead(except: ["embeddings.position_ids"])
+        _ = try projection()
+        // Old files keep the numbers 0 ... 76 beside the position embedding, and some a projection that nobody asks for.
+        let unused = ["text_model.embeddings.position_ids", "embeddings.position_ids"]
+        try whole.requireAllRead(except: config.projectionDim == nil ? unused + ["text_projection."] : unused)
     }
+
+    /// CLIP's ViT-L/14 stays, OpenCLIP's encoders do not.
+    private static let mostKeptParameters = 100_000_000
 
     /// Encodes sequences of the length that the model was trained with.
     ///
-    /// - Parameter tokens: ids as the tokenizer pads them, ``TextEncoderConfig/positionCount`` a text.
-    /// - Returns: the last hidden state after the final norm, `[text, token, channel]`.
-    /// - Throws: ``DiffusionError`` when an id is not in the vocabulary.
-    package func callAsFunction(_ tokens: [[Int32]]) throws -> Tensor {
-        var x = try device.upload(
+    /// - Parameters:
+    ///   - tokens: ids as the tokenizer pads them, ``TextEncoderConfig/positionCount`` a text.
+    ///   - clipSkip: how many of the last layers to leave out, beyond what the model itself does.
+    /// - Throws: ``DiffusionError`` when an id is not in the vocabulary, or no layer would be left.
+    package func callAsFunction(_ tokens: [[Int32]], clipSkip: Int = 0) throws -> TextEncoding {
+        let greatest = config.layerCount - (config.isPenultimate ? 2 : 1)
+        guard (0...max(greatest, 0)).contains(clipSkip) else {
+            throw DiffusionError.invalidClipSkip(clipSkip, greatest: max(greatest, 0))
+        }
+        let depth = config.layerCount - (config.isPenultimate ? 1 : 0) - clipSkip
+        var x = try source.device.upload(
             try tokens.flatMap(embedded), shape: [tokens.count, config.positionCount, config.hiddenSize])
-        for layer in layers { x = try layer(x) }
-        return try finalNorm(x)
+        for index in 0..<depth { x = try layer(index)(x) }
+        let states = config.isPenultimate ? x : try finalNorm(x)
+        guard let projection = try projection() else { return TextEncoding(states: states, pooled: []) }
+        for index in depth..<config.layerCount { x = try layer(index)(x) }
+        return TextEncoding(states: states, pooled: try pooled(try finalNorm(x), of: tokens, by: projection))
+    }
+
+    private func layer(_ index: Int) throws -> Layer {
+        guard layers.isEmpty else { return layers[index] }
+        return try Layer(source.scoped(ifPresent: "text_model")["encoder.layers.\(index)"], config: config)
+    }
+
+    /// Made when needed: it runs once a text.
+    private func projection() throws -> Linear? {
+        try config.projectionDim.map {
+            try source.linear("text_projection", inputs: config.hiddenSize, outputs: $0, hasBias: false)
+        }
+    }
+
+    /// The end token's vector of each text, projected: with causal attention it is the one that has seen the whole text.
+    private func pooled(_ states: Tensor, of tokens: [[Int32]], by projection: Linear) throws -> [[Float]] {
+        let values = try source.device.download(states)
+        let width = config.hiddenSize
+        let ends = tokens.enumerated().flatMap { text, tokens in
+            let position = config.endPosition(in: tokens)
+            let start = (text * config.positionCount + position) * width
+            return values[start..<start + width]
+        }
+        let result = try source.device.download(
+            try projection(try source.device.upload(ends, shape: [tokens.count, width])))
+        let projected = result.count / tokens.count
+        return tokens.indices.map { Array(result[$0 * projected..<($0 + 1) * projected]) }
     }
 
     private func embedded(_ tokens: [Int32]) throws -> [Float] {
@@ -47,9 +100,32 @@ package struct TextEncoder {
             guard let token = Int(exactly: token), (0..<config.vocabularySize).contains(token) else {
                 throw DiffusionError.unknownToken(Int(token), vocabulary: config.vocabularySize)
             }
-            for channel in 0..<width { values[position * width + channel] += tokenEmbedding[token * width + channel] }
+            for (channel, value) in try tokenEmbedding.row(token).enumerated() {
+                values[position * width + channel] += value
+            }
         }
         return values
+    }
+}
+
+/// What a text encoder makes of texts.
+package struct TextEncoding {
+    /// `[text, token, channel]`.
+    package let states: Tensor
+    /// One vector for each text; none if the encoder has no projection.
+    package let pooled: [[Float]]
+}
+
+extension TextEncoderConfig {
+    /// Weights of one layer: attention, feed-forward, two norms.
+    fileprivate var layerParameterCount: Int {
+        4 * (hiddenSize + 1) * hiddenSize + 2 * hiddenSize * intermediateSize + intermediateSize + 5 * hiddenSize
+    }
+
+    /// Where a text's end token stands, or the first of the greatest ids.
+    fileprivate func endPosition(in tokens: [Int32]) -> Int {
+        if let endToken { return tokens.firstIndex { Int($0) == endToken } ?? 0 }
+        return tokens.max().flatMap(tokens.firstIndex(of:)) ?? 0
     }
 }
 

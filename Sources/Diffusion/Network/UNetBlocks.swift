@@ -21,14 +21,14 @@ struct UNetLayerBuilder {
         self.config = config
     }
 
-    /// Builds layer `index` of the block at `source`; `level`, the resolution from 0 for the highest, decides heads, depth
-    /// and context width.
+    /// Builds layer `index` of the block at `source`; `level`, the resolution from 0 for the highest, decides heads and
+    /// context width, and `depth` is the number of transformer blocks, or `nil` for none at all.
     mutating func layer(
-        _ source: LayerSource, index: Int, inputs: Int, outputs: Int, level: Int, hasAttention: Bool
+        _ source: LayerSource, index: Int, inputs: Int, outputs: Int, level: Int, depth: Int?
     ) throws -> UNetLayer {
         let residual = try residual(source, index: index, inputs: inputs, outputs: outputs)
-        guard hasAttention else { return UNetLayer(residual: residual, transformer: nil, text: textCount..<textCount) }
-        let (transformer, text) = try attention(source, index: index, channels: outputs, level: level)
+        guard let depth else { return UNetLayer(residual: residual, transformer: nil, text: textCount..<textCount) }
+        let (transformer, text) = try attention(source, index: index, channels: outputs, level: level, depth: depth)
         return UNetLayer(residual: residual, transformer: transformer, text: text)
     }
 
@@ -39,11 +39,11 @@ struct UNetLayerBuilder {
     }
 
     private mutating func attention(
-        _ source: LayerSource, index: Int, channels: Int, level: Int
+        _ source: LayerSource, index: Int, channels: Int, level: Int, depth: Int
     ) throws -> (SpatialTransformer, Range<Int>) {
         let transformer = try SpatialTransformer(
             source["attentions.\(index)"], channels: channels, heads: config.headCounts[level],
-            depth: config.transformerLayersPerBlock[level], contextChannels: config.crossAttentionDims[level],
+            depth: depth, contextChannels: config.crossAttentionDims[level],
             groups: config.normGroupCount, hasLinearProjection: config.usesLinearProjection)
         transformers.append(transformer)
         let text = textCount..<(textCount + transformer.depth)
@@ -64,7 +64,8 @@ struct UNetDownBlock {
         layers = try (0..<config.layersPerBlock[level]).map { index in
             try builder.layer(
                 source, index: index, inputs: index == 0 ? inputs : outputs, outputs: outputs, level: level,
-                hasAttention: config.downBlockTypes[level] == .crossAttention)
+                depth: config.downBlockTypes[level] == .crossAttention
+                    ? config.downTransformerDepths[level][index] : nil)
         }
         let isLast = level == config.blockOutChannels.count - 1
         downsample = isLast ? nil : try Downsample(source["downsamplers.0"], channels: outputs, padding: 1)
@@ -85,21 +86,25 @@ struct UNetDownBlock {
     }
 }
 
-/// The lowest resolution: residual, transformer, residual.
+/// The lowest resolution: residual, transformer, residual; or the first of them alone.
 struct UNetMidBlock {
     private let first: UNetLayer
-    private let second: ResidualBlock
+    private let second: ResidualBlock?
 
-    init(_ source: LayerSource, builder: inout UNetLayerBuilder) throws {
+    init(_ source: LayerSource, type: UNetConfig.MidBlockType, builder: inout UNetLayerBuilder) throws {
         let level = builder.config.blockOutChannels.count - 1
         let channels = builder.config.blockOutChannels[level]
         first = try builder.layer(
-            source, index: 0, inputs: channels, outputs: channels, level: level, hasAttention: true)
-        second = try builder.residual(source, index: 1, inputs: channels, outputs: channels)
+            source, index: 0, inputs: channels, outputs: channels, level: level,
+            depth: type == .crossAttention ? builder.config.midTransformerDepth : nil)
+        second =
+            type == .crossAttention
+            ? try builder.residual(source, index: 1, inputs: channels, outputs: channels) : nil
     }
 
     func callAsFunction(_ x: Tensor, time: Tensor, context: UNet.Context) throws -> Tensor {
-        try second(try first(x, time: time, context: context), time: time)
+        let x = try first(x, time: time, context: context)
+        return try second?(x, time: time) ?? x
     }
 }
 
@@ -122,7 +127,8 @@ struct UNetUpBlock {
             try builder.layer(
                 source, index: layer,
                 inputs: (layer == 0 ? previous : outputs) + (layer == count - 1 ? lastSkip : outputs),
-                outputs: outputs, level: level, hasAttention: config.upBlockTypes[index] == .crossAttention)
+                outputs: outputs, level: level,
+                depth: config.upBlockTypes[index] == .crossAttention ? config.upTransformerDepths[index][layer] : nil)
         }
         upsample = level == 0 ? nil : try Upsample(source["upsamplers.0"], channels: outputs)
     }

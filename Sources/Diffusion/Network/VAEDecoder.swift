@@ -12,8 +12,11 @@ package struct VAEDecoder {
 
     /// - Throws: ``DiffusionError`` when the weights are not those of the config, or memory runs out.
     package init(config: VAEConfig, weights: WeightSource, device: any Device) throws {
+        try self.init(config: config, source: LayerSource(device: device, weights: weights))
+    }
+
+    init(config: VAEConfig, source: LayerSource) throws {
         self.config = config
-        let source = LayerSource(device: device, weights: weights)
         postQuantization =
             config.usesPostQuantConv
             ? try source.linear(
@@ -38,7 +41,7 @@ package struct VAEDecoder {
         normOut = try decoder.groupNorm(
             "conv_norm_out", channels: last, groups: config.normGroupCount, epsilon: Self.epsilon)
         convolutionOut = try decoder.convolution("conv_out", inputs: last, outputs: config.outChannels)
-        try weights.requireAllRead(except: ["encoder.", "quant_conv."])
+        try source.requireAllRead(except: ["encoder.", "quant_conv."])
     }
 
     /// Decodes latents as the sampler leaves them; the scaling factor is taken out here.

@@ -7,29 +7,25 @@
 ///
 /// Belongs to one thread.
 package final class Pipeline {
-    private let folder: ModelFolder
+    private let config: ModelConfig
     private let device: any Device
-    private let tokenizer: CLIPTokenizer
-    private let textEncoder: TextEncoder
+    private let conditioner: TextConditioner
     private let unet: UNet
     private let decoder: VAEDecoder
     private let schedule: NoiseSchedule
     /// Size of the row before, whose buffers fit no other.
     private var lastSize: (width: Int, height: Int)?
 
-    /// Loads the model's weights onto `device`.
+    /// Opens the model's weights for `device`, which reads them as they are needed.
     ///
     /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
-    package init(model folder: ModelFolder, device: any Device) throws {
-        self.folder = folder
+    package init(model: any ModelFiles, device: any Device) throws {
+        config = model.config
         self.device = device
-        tokenizer = try folder.tokenizer()
-        textEncoder = try TextEncoder(
-            config: folder.textEncoder, weights: try folder.textEncoderWeights(), device: device)
-        unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
-        decoder = try VAEDecoder(config: folder.vae, weights: try folder.vaeWeights(), device: device)
-        schedule = NoiseSchedule(folder.scheduler)
-        device.trim()
+        conditioner = try TextConditioner(model: model, device: device)
+        unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
+        decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
+        schedule = NoiseSchedule(model.config.scheduler)
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
@@ -48,7 +44,7 @@ package final class Pipeline {
         _ row: RowRequest, isSharing: Bool = true, progress: (RowProgress) -> Bool = { _ in true },
         emit: (RenderedImage) throws -> Void
     ) throws {
-        let scale = folder.vae.upscaling
+        let scale = config.vae.upscaling
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
@@ -64,7 +60,7 @@ package final class Pipeline {
                 work = shared
             } else {
                 let sharers = isSharing ? row.guidances.count : 1
-                let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains { $0 > 1 }
+                let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(where: isGuiding)
                 work = try prepare(row, sampler: sampler, isGuided: isGuided, sharers: sharers)
                 shared = work
             }
@@ -76,12 +72,12 @@ package final class Pipeline {
 
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
     private func batches(of row: RowRequest) -> [[Int]] {
-        let scale = folder.vae.upscaling
-        let floats = 2 * (row.width / scale) * (row.height / scale) * folder.unet.blockOutChannels[0]
+        let scale = config.vae.upscaling
+        let floats = 2 * (row.width / scale) * (row.height / scale) * config.unet.blockOutChannels[0]
         let limit = max(1, Self.batchFloats / floats)
         let (guided, plain) = (
-            row.guidances.indices.filter { row.guidances[$0] > 1 },
-            row.guidances.indices.filter { !(row.guidances[$0] > 1) }
+            row.guidances.indices.filter { isGuiding(row.guidances[$0]) },
+            row.guidances.indices.filter { !isGuiding(row.guidances[$0]) }
         )
         return [guided, plain].flatMap { indices in
             stride(from: 0, to: indices.count, by: limit).map { Array(indices[$0..<min($0 + limit, indices.count)]) }
@@ -89,6 +85,9 @@ package final class Pipeline {
     }
 
     private static let batchFloats = 1 << 18
+
+    /// Whether a guidance scale takes a second, negative evaluation in each step.
+    private func isGuiding(_ guidance: Double) -> Bool { guidance > 1 && !unet.readsGuidance }
 }
 
 extension Pipeline {
@@ -102,9 +101,8 @@ extension Pipeline {
         /// Latents before the first step, and the generator that the steps of ancestral samplers go on with.
         var latents: [Float]
         var generator: TorchGenerator
-        /// The first evaluation, by text.
-        var firstNegative: [Float]
-        var firstPositive: [Float]
+        /// The first evaluation, for each of ``texts``; none if the UNet reads the guidance, which differs.
+        var first: [[Float]]
         /// A cell's part of the seconds spent here.
         var encodeShare: Double
         var firstShare: Double
@@ -113,25 +111,37 @@ extension Pipeline {
     private func prepare(_ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int) throws -> SharedWork {
         let clock = SuspendingClock()
         let start = clock.now
-        let prompts = isGuided ? [row.negativePrompt, row.prompt] : [row.prompt]
-        let encoded = try textEncoder(prompts.map { tokenizer.encode($0) })
-        let texts = try unet.context(of: encoded)
-        let positive = isGuided ? try unet.context(of: try textEncoder([tokenizer.encode(row.prompt)])) : texts
+        let conditionings = try conditionings(of: row, isGuided: isGuided)
+        let texts = try unet.context(of: conditionings)
+        let positive = isGuided ? try unet.context(of: conditionings.suffix(1)) : texts
         let encodedAt = clock.now
 
-        let scale = folder.vae.upscaling
+        let scale = config.vae.upscaling
         let shape = LatentShape(
-            channels: folder.vae.latentChannels, height: row.height / scale, width: row.width / scale)
+            channels: config.vae.latentChannels, height: row.height / scale, width: row.width / scale)
         var generator = TorchGenerator(seed: row.seed)
         let latents = generator.normals(shape.count).map { $0 * sampler.initialNoiseScale }
-        let first = try evaluate(
-            [[Float]](repeating: latents, count: prompts.count), shape: shape, step: 0, sampler: sampler, context: texts
-        )
+        let first =
+            unet.readsGuidance
+            ? []
+            : try evaluate(
+                [[Float]](repeating: latents, count: conditionings.count), shape: shape, step: 0, sampler: sampler,
+                context: texts)
         return SharedWork(
             texts: texts, positive: positive, latentShape: shape, latents: latents, generator: generator,
-            firstNegative: isGuided ? first[0] : [], firstPositive: first[first.count - 1],
+            first: first,
             encodeShare: (encodedAt - start).seconds / Double(sharers),
             firstShare: (clock.now - encodedAt).seconds / Double(sharers))
+    }
+
+    /// What the UNet is told: the negative text, if there is guidance, and the positive one.
+    private func conditionings(of row: RowRequest, isGuided: Bool) throws -> [Conditioning] {
+        let encoded = try conditioner(isGuided ? [row.negativePrompt, row.prompt] : [row.prompt])
+        let size = SizeCondition(width: row.width, height: row.height)
+        return encoded.enumerated().map { index, text in
+            let isBlank = index < encoded.count - 1 && row.negativePrompt.isEmpty && config.zeroesEmptyPrompt
+            return (isBlank ? text.blanked : text).sized(size)
+        }
     }
 
     /// Takes a batch of cells through all steps and decodes them.
@@ -143,7 +153,7 @@ extension Pipeline {
     ) throws -> Bool {
         let clock = SuspendingClock()
         var start = clock.now
-        let isGuided = indices.contains { row.guidances[$0] > 1 }
+        let isGuided = indices.contains { isGuiding(row.guidances[$0]) }
         var cells = indices.map { index in
             CellInProgress(
                 guidance: Float(row.guidances[index]), latents: work.latents, generator: work.generator,
@@ -151,10 +161,12 @@ extension Pipeline {
         }
         let steps = sampler.timesteps.count
         for step in 0..<steps {
-            let predictions = step == 0 ? [] : try evaluate(cells, isGuided: isGuided, step: step, sampler, work)
+            let isShared = step == 0 && !work.first.isEmpty
+            let predictions = isShared ? [] : try evaluate(cells, isGuided: isGuided, step: step, sampler, work)
             for cell in cells.indices {
-                let positive = step == 0 ? work.firstPositive : predictions[predictions.count - cells.count + cell]
-                let negative = step == 0 ? work.firstNegative : predictions[cell]
+                let positive =
+                    isShared ? work.first[work.first.count - 1] : predictions[predictions.count - cells.count + cell]
+                let negative = isShared ? work.first[0] : predictions[cell]
                 cells[cell].advance(
                     step, sampler: sampler, positive: positive, negative: isGuided ? negative : nil)
             }
@@ -181,18 +193,21 @@ extension Pipeline {
         let latents = cells.map(\.latents)
         return try evaluate(
             isGuided ? latents + latents : latents, shape: work.latentShape, step: step, sampler: sampler,
+            guidances: unet.readsGuidance ? cells.map(\.guidance) : [],
             context: isGuided ? work.texts : work.positive)
     }
 
     /// One UNet evaluation of a batch; latents and predictions are `[channel, height, width]` each.
     private func evaluate(
-        _ latents: [[Float]], shape: LatentShape, step: Int, sampler: Sampler, context: UNet.Context
+        _ latents: [[Float]], shape: LatentShape, step: Int, sampler: Sampler, guidances: [Float] = [],
+        context: UNet.Context
     ) throws -> [[Float]] {
         let scale = sampler.inputScale(at: step)
         let input = try device.upload(
             latents.flatMap { shape.channelsLast($0, scale: scale) },
             shape: [latents.count, shape.height, shape.width, shape.channels])
-        let output = try device.download(try unet(input, timestep: sampler.timesteps[step], context: context))
+        let output = try device.download(
+            try unet(input, timestep: sampler.timesteps[step], guidances: guidances, context: context))
         return latents.indices.map { shape.channelsFirst(output[($0 * shape.count)..<(($0 + 1) * shape.count)]) }
     }
 

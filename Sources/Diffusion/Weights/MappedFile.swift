@@ -54,6 +54,15 @@ final class MappedFile: @unchecked Sendable {
         return body(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
 
+    /// Gives the memory of whole pages of `range` back; whoever reads them again gets them from the system's cache.
+    func releasePages(in range: Range<Int>) {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        guard let address = bytes.baseAddress, page > 0 else { return }
+        let first = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        if first < end { madvise(UnsafeMutableRawPointer(mutating: address + first), end - first, MADV_DONTNEED) }
+    }
+
     private static func unreadable(_ path: String) -> DiffusionError {
         .unreadableFile(path: path, reason: String(cString: strerror(errno)))
     }

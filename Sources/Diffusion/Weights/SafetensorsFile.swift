@@ -45,10 +45,18 @@ package final class SafetensorsFile: Sendable {
     /// The names of all tensors, sorted.
     package var names: [String] { header.entries.keys.sorted() }
 
+    /// All tensors, by name.
+    var views: [String: TensorView] {
+        header.entries.keys.reduce(into: [:]) { $0[$1] = TensorView($1, in: self) }
+    }
+
     /// Whether the file holds a tensor of that name.
     package func contains(_ name: String) -> Bool {
         header.entries[name] != nil
     }
+
+    /// What the file says of itself beside its tensors.
+    package var metadata: [String: String] { header.metadata }
 
     /// The extent of each dimension of a tensor, outermost first, or nil when there is no such tensor.
     package func shape(of name: String) -> [Int]? {
@@ -65,14 +73,37 @@ package final class SafetensorsFile: Sendable {
     /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or type.
     package func floats(_ name: String, shape: [Int]) throws(DiffusionError) -> [Float] {
         let entry = try entry(name, shape: shape)
+        return try floats(name, entry, elements: 0..<entry.range.count / entry.type.width)
+    }
+
+    /// Some neighbouring numbers of a tensor, which must have so many; as ``floats(_:shape:)`` for the rest.
+    func floats(_ name: String, elements: Range<Int>) throws(DiffusionError) -> [Float] {
+        guard let entry = header.entries[name] else { throw .missingTensor(name: name, path: path) }
+        return try floats(name, entry, elements: elements)
+    }
+
+    private func floats(
+        _ name: String, _ entry: SafetensorsHeader.Entry, elements: Range<Int>
+    ) throws(DiffusionError) -> [Float] {
+        precondition(elements.upperBound <= entry.range.count / entry.type.width, "numbers beyond the tensor")
         switch entry.type {
         case .float32:
-            return numbers(of: entry)
+            return numbers(of: entry, elements: elements)
         case .float16:
-            return numbers(of: entry, widenedBy: Float.init(float16BitPattern:))
+            return numbers(of: entry, elements: elements, widenedBy: Float.init(float16BitPattern:))
         case .bfloat16:
-            return numbers(of: entry, widenedBy: Float.init(bfloat16BitPattern:))
+            return numbers(of: entry, elements: elements, widenedBy: Float.init(bfloat16BitPattern:))
         default:
+            throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: entry.type.rawValue)
+        }
+    }
+
+    /// Makes sure that a tensor can be read as floats, from the header alone.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing or has another type.
+    func requireFloats(_ name: String) throws(DiffusionError) {
+        guard let entry = header.entries[name] else { throw .missingTensor(name: name, path: path) }
+        guard [.float32, .float16, .bfloat16].contains(entry.type) else {
             throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: entry.type.rawValue)
         }
     }
@@ -87,7 +118,7 @@ package final class SafetensorsFile: Sendable {
         guard entry.type.rawValue == Scalar.tensorTypeName else {
             throw .wrongType(name: name, path: path, expected: Scalar.tensorTypeName, found: entry.type.rawValue)
         }
-        return numbers(of: entry)
+        return numbers(of: entry, elements: 0..<entry.range.count / entry.type.width)
     }
 
     /// The numbers of an I32 tensor in row-major order.
@@ -106,22 +137,24 @@ package final class SafetensorsFile: Sendable {
     }
 
     /// Copies numbers whose type is known to be the entry's; the file need not align them.
-    private func numbers<Scalar: BitwiseCopyable>(of entry: SafetensorsHeader.Entry) -> [Scalar] {
-        withBytes(of: entry) { bytes in
-            Array(unsafeUninitializedCapacity: bytes.count / MemoryLayout<Scalar>.stride) { numbers, count in
+    private func numbers<Scalar: BitwiseCopyable>(
+        of entry: SafetensorsHeader.Entry, elements: Range<Int>
+    ) -> [Scalar] {
+        withBytes(of: entry, elements: elements) { bytes in
+            Array(unsafeUninitializedCapacity: elements.count) { numbers, count in
                 UnsafeMutableRawBufferPointer(numbers).copyMemory(from: bytes)
-                count = bytes.count / MemoryLayout<Scalar>.stride
+                count = elements.count
             }
         }
     }
 
     @inline(__always)
     private func numbers(
-        of entry: SafetensorsHeader.Entry, widenedBy widen: (UInt16) -> Float
+        of entry: SafetensorsHeader.Entry, elements: Range<Int>, widenedBy widen: (UInt16) -> Float
     ) -> [Float] {
-        withBytes(of: entry) { bytes in
-            Array(unsafeUninitializedCapacity: bytes.count / 2) { numbers, count in
-                count = bytes.count / 2
+        withBytes(of: entry, elements: elements) { bytes in
+            Array(unsafeUninitializedCapacity: elements.count) { numbers, count in
+                count = elements.count
                 for index in 0..<count {
                     let pattern = bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
                     numbers.initializeElement(at: index, to: widen(UInt16(littleEndian: pattern)))
@@ -131,8 +164,13 @@ package final class SafetensorsFile: Sendable {
     }
 
     private func withBytes<Result>(
-        of entry: SafetensorsHeader.Entry, _ body: (UnsafeRawBufferPointer) -> Result
+        of entry: SafetensorsHeader.Entry, elements: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        file.withBytes(in: dataStart + entry.range.lowerBound..<dataStart + entry.range.upperBound, body)
+        let start = dataStart + entry.range.lowerBound
+        let width = entry.type.width
+        let range = start + elements.lowerBound * width..<start + elements.upperBound * width
+        // A network reads a tensor once; whoever reads it again finds it in the system's cache.
+        defer { file.releasePages(in: range) }
+        return file.withBytes(in: range, body)
     }
 }

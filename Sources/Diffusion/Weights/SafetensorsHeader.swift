@@ -13,6 +13,8 @@ struct SafetensorsHeader: Sendable {
     }
 
     let entries: [String: Entry]
+    /// Free text of whoever wrote the file.
+    let metadata: [String: String]
 
     /// Reads the header's JSON.
     ///
@@ -22,10 +24,11 @@ struct SafetensorsHeader: Sendable {
     /// - Throws: why the file is not sound, as the middle of a sentence.
     init(json: [UInt8], dataCount: Int) throws(Failure) {
         var entries: [String: Entry] = [:]
+        var metadata: [String: String] = [:]
         var scanner = HeaderScanner(json)
         try scanner.object { (scanner, name) throws(Failure) in
             guard name != "__metadata__" else {
-                try scanner.object { (scanner, _) throws(Failure) in _ = try scanner.string() }
+                try scanner.object { (scanner, key) throws(Failure) in metadata[key] = try scanner.string() }
                 return
             }
             let entry = try Self.entry(name, in: &scanner, dataCount: dataCount)
@@ -36,6 +39,7 @@ struct SafetensorsHeader: Sendable {
         try scanner.end()
         try Self.checkCoverage(entries, dataCount: dataCount)
         self.entries = entries
+        self.metadata = metadata
     }
 
     /// Reads `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`.

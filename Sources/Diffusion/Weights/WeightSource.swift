@@ -12,6 +12,8 @@ import Synchronization
 package struct WeightSource: Sendable {
     private let storage: Storage
     private let prefix: String
+    /// What is added to tensors, by their full names.
+    private let additions: [String: [LoRADelta]]
 
     /// Opens the weight files of a part's folder, such as `unet`, in diffusers' layout.
     ///
@@ -22,28 +24,31 @@ package struct WeightSource: Sendable {
 
     /// Opens the weights in `files`, which together hold each tensor once; `path` names them in messages.
     package init(files paths: [String], path: String) throws(DiffusionError) {
-        var files: [SafetensorsFile] = []
-        var owners: [String: Int] = [:]
+        var views: [String: TensorView] = [:]
         for path in paths {
-            let file = try SafetensorsFile(path: path)
-            for name in file.names {
-                guard owners.updateValue(files.count, forKey: name) == nil else {
+            for (name, view) in try SafetensorsFile(path: path).views {
+                guard views.updateValue(view, forKey: name) == nil else {
                     throw .invalidWeights(path: path, problem: "another file of its part holds \"\(name)\", too")
                 }
             }
-            files.append(file)
         }
-        self.init(storage: Storage(files: files, owners: owners, path: path), prefix: "")
+        self.init(views: views, path: path)
     }
 
-    private init(storage: Storage, prefix: String) {
+    /// The tensors of `views` by the names that networks ask for; `path` names them in messages.
+    init(views: [String: TensorView], path: String) {
+        self.init(storage: Storage(views: views, path: path), prefix: "")
+    }
+
+    private init(storage: Storage, prefix: String, additions: [String: [LoRADelta]] = [:]) {
         self.storage = storage
         self.prefix = prefix
+        self.additions = additions
     }
 
     /// The same tensors, with names relative to `scope`: `scoped("a").floats("b", …)` reads `a.b`.
     package func scoped(_ scope: String) -> WeightSource {
-        WeightSource(storage: storage, prefix: "\(prefix)\(scope).")
+        WeightSource(storage: storage, prefix: "\(prefix)\(scope).", additions: additions)
     }
 
     /// As ``scoped(_:)`` when there are tensors in `scope`, else the same source.
@@ -51,7 +56,19 @@ package struct WeightSource: Sendable {
     /// Text encoders come with and without a leading `text_model.`, depending on the version that saved them.
     package func scoped(ifPresent scope: String) -> WeightSource {
         let scoped = scoped(scope)
-        return storage.owners.keys.contains { $0.hasPrefix(scoped.prefix) } ? scoped : self
+        return storage.views.keys.contains { $0.hasPrefix(scoped.prefix) } ? scoped : self
+    }
+
+    /// The same tensors, to which `deltas`, by names in this scope, are added whenever one is read.
+    func adding(_ deltas: [String: [LoRADelta]]) -> WeightSource {
+        let named = deltas.map { (prefix + $0.key, $0.value) }
+        return WeightSource(
+            storage: storage, prefix: prefix, additions: additions.merging(named) { old, new in old + new })
+    }
+
+    /// The names of all tensors of this scope, sorted.
+    var names: [String] {
+        storage.views.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
     }
 
     /// Whether there is a tensor of that name in this scope.
@@ -61,55 +78,76 @@ package struct WeightSource: Sendable {
 
     /// The shape of the tensor of that name in this scope, or nil when there is none.
     package func shape(of name: String) -> [Int]? {
-        storage.location(of: prefix + name).flatMap { location in location.file.shape(of: location.name) }
+        storage.location(of: prefix + name)?.view.shape
     }
 
     /// The numbers of a tensor of this scope in row-major order.
     ///
     /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or a type that is not floating-point.
     package func floats(_ name: String, shape: [Int]) throws(DiffusionError) -> [Float] {
-        guard let location = storage.location(of: prefix + name) else {
+        try tensor(name, shape: shape).floats()
+    }
+
+    /// A tensor of this scope, to be read later; it counts as read at once.
+    ///
+    /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or a type that is not floating-point.
+    package func tensor(_ name: String, shape: [Int]) throws(DiffusionError) -> WeightTensor {
+        guard let (key, view) = storage.location(of: prefix + name) else {
             throw .missingTensor(name: prefix + name, path: storage.path)
         }
-        let floats = try location.file.floats(location.name, shape: shape)
-        storage.read.withLock { read in _ = read.insert(location.name) }
-        return floats
+        guard view.shape == shape else {
+            throw .wrongShape(name: view.name, path: view.file.path, expected: shape, found: view.shape)
+        }
+        try view.requireFloats()
+        storage.read.withLock { read in _ = read.insert(key) }
+        guard let deltas = additions[key] else {
+            return WeightTensor(shape: shape) { elements throws(DiffusionError) in try view.floats(elements) }
+        }
+        return WeightTensor(shape: shape) { elements throws(DiffusionError) in
+            var floats = try view.floats()
+            for delta in deltas { try delta.add(to: &floats, outputs: shape[0]) }
+            return elements.count == floats.count ? floats : Array(floats[elements])
+        }
     }
 
     /// The names of all tensors of this scope that nobody has read, as the files spell them, sorted.
     package var unreadNames: [String] {
         let read = storage.read.withLock { $0 }
-        return storage.owners.keys.filter { $0.hasPrefix(prefix) && !read.contains($0) }.sorted()
+        return Set(unread(read).map(\.value.name)).sorted()
     }
 
     /// Makes sure that every tensor of this scope was read, except those that begin with one of `ignored`.
     ///
     /// - Throws: ``DiffusionError/unusedTensors(names:path:)``.
     package func requireAllRead(except ignored: [String] = []) throws(DiffusionError) {
-        let names = unreadNames.filter { name in !ignored.contains { name.hasPrefix(prefix + $0) } }
-        guard names.isEmpty else { throw .unusedTensors(names: names, path: storage.path) }
+        let read = storage.read.withLock { $0 }
+        let left = unread(read).filter { tensor in !ignored.contains { tensor.key.hasPrefix(prefix + $0) } }
+        guard left.isEmpty else {
+            throw .unusedTensors(names: Set(left.map(\.value.name)).sorted(), path: storage.path)
+        }
+    }
+
+    private func unread(_ read: Set<String>) -> [String: TensorView] {
+        storage.views.filter { $0.key.hasPrefix(prefix) && !read.contains($0.key) }
     }
 }
 
 extension WeightSource {
-    /// The open files, shared by all scopes.
+    /// The tensors of the open files, shared by all scopes.
     private final class Storage: Sendable {
-        let files: [SafetensorsFile]
-        /// The index of the file that holds a tensor.
-        let owners: [String: Int]
+        let views: [String: TensorView]
         let path: String
         let read = Mutex<Set<String>>([])
 
-        init(files: [SafetensorsFile], owners: [String: Int], path: String) {
-            self.files = files
-            self.owners = owners
+        init(views: [String: TensorView], path: String) {
+            self.views = views
             self.path = path
         }
 
-        /// Where a tensor lies, under its own name or the one that old files give it.
-        func location(of name: String) -> (file: SafetensorsFile, name: String)? {
-            for candidate in [name, Self.formerName(of: name)] {
-                if let owner = owners[candidate] { return (files[owner], candidate) }
+        /// A tensor under its own name or the one that old files give it.
+        func location(of name: String) -> (key: String, view: TensorView)? {
+            for key in [name, Self.formerName(of: name)] {
+                if let view = views[key] { return (key, view) }
             }
             return nil
         }
@@ -131,12 +169,8 @@ extension WeightSource {
 extension WeightSource {
     /// What this scope holds, from the files' headers alone.
     package var inventory: (parameters: Int, types: [String]) {
-        var parameters = 0
-        var types: Set<String> = []
-        for (name, owner) in storage.owners where name.hasPrefix(prefix) {
-            parameters += storage.files[owner].shape(of: name)?.reduce(1, *) ?? 0
-            if let type = storage.files[owner].typeName(of: name) { types.insert(type) }
-        }
-        return (parameters, types.sorted())
+        let views = storage.views.filter { $0.key.hasPrefix(prefix) }.values
+        let types = Set(views.compactMap { $0.file.typeName(of: $0.name) })
+        return (views.reduce(0) { $0 + $1.shape.reduce(1, *) }, types.sorted())
     }
 }

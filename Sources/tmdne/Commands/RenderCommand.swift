@@ -142,8 +142,8 @@ struct RenderCommand: ParsableCommand {
 
     /// The size that the model was trained at, 512x512 if it does not tell.
     private static func nativeSize(of folder: ModelFolder) throws -> ImageSize {
-        let sides = folder.unet.sampleSize ?? [64, 64]
-        return try ImageSize("\(sides[1] * folder.vae.upscaling)x\(sides[0] * folder.vae.upscaling)")
+        let sides = folder.config.unet.sampleSize ?? [64, 64]
+        return try ImageSize("\(sides[1] * folder.config.vae.upscaling)x\(sides[0] * folder.config.vae.upscaling)")
     }
 }
 

@@ -7,10 +7,9 @@ import Testing
     func unet(batch: Int) throws {
         let folder = try ModelFolder(path: Golden.model)
         let device = try CPUDevice()
-        let unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
+        let unet = try UNet(config: folder.config.unet, weights: try folder.unetWeights(), device: device)
         var noise = Noise(seed: 3)
-        let text = try device.upload(noise.values(77 * 128), shape: [1, 77, 128])
-        let context = try unet.context(of: text)
+        let context = try unet.context(of: [Conditioning(states: noise.values(77 * 128), tokenCount: 77)])
         let one = 16 * 16 * 4
         let latents = noise.values(batch * one)
         let together = device.download(

@@ -21,7 +21,10 @@ import Testing
         let weights = noise.values(outputs * inputs * kernel * kernel)
         let bias = noise.values(outputs)
         let residual = noise.values(batch * outHeight * outWidth * outputs)
-        let layer = try device.convolution(shape, weights: weights, bias: bias)
+        let layer = try device.convolution(
+            shape,
+            weights: WeightTensor(weights, shape: [shape.outputs, shape.inputs, shape.kernel, shape.kernel]),
+            bias: WeightTensor(bias, shape: [shape.outputs]))
         let result = try layer.apply(
             try device.upload(x, shape: [batch, height, width, inputs]),
             adding: try device.upload(residual, shape: [batch, outHeight, outWidth, outputs]))
@@ -57,7 +60,9 @@ import Testing
         let (rows, inputs, outputs) = (9, 21, 13)
         let (x, weights) = (noise.values(rows * inputs), noise.values(outputs * inputs))
         let (bias, residual) = (noise.values(outputs), noise.values(rows * outputs))
-        let layer = try device.linear(inputs: inputs, outputs: outputs, weights: weights, bias: bias)
+        let layer = try device.linear(
+            inputs: inputs, outputs: outputs, weights: WeightTensor(weights, shape: [outputs, inputs]),
+            bias: WeightTensor(bias, shape: [outputs]))
         let result = try layer.apply(
             try device.upload(x, shape: [3, 3, inputs]), adding: try device.upload(residual, shape: [3, 3, outputs]),
             activation: activation)

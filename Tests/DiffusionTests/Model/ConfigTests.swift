@@ -52,7 +52,9 @@ struct ConfigTests {
                 """, to: "unet.json"))
         #expect(unet.headCounts == [8, 8, 8, 8])
         #expect(unet.layersPerBlock == [2, 2, 2, 2])
-        #expect(unet.transformerLayersPerBlock == [1, 1, 1, 1])
+        #expect(unet.downTransformerDepths == [[1, 1], [1, 1], [1, 1], [1, 1]] && unet.midTransformerDepth == 1)
+        #expect(unet.upTransformerDepths == [[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]])
+        #expect(unet.addedCondition == nil && unet.guidanceEmbeddingDim == nil)
         #expect(unet.crossAttentionDims == [768, 768, 768, 768])
         #expect(unet.downBlockTypes == [.crossAttention, .crossAttention, .crossAttention, .convolution])
         #expect(unet.upBlockTypes == [.convolution, .crossAttention, .crossAttention, .crossAttention])
@@ -92,7 +94,8 @@ struct ConfigTests {
         let unet = try UNetConfig(path: path)
         #expect(unet.headCounts == [2, 3, 4])
         #expect(unet.layersPerBlock == [1, 2, 3])
-        #expect(unet.transformerLayersPerBlock == [1, 2, 10])
+        #expect(unet.downTransformerDepths == [[1], [2, 2], [10, 10, 10]] && unet.midTransformerDepth == 10)
+        #expect(unet.upTransformerDepths == [[10, 10, 10, 10], [2, 2, 2], [1, 1]])
         #expect(unet.midBlockType == nil)
         #expect(unet.sampleSize == [16, 24])
     }
@@ -110,10 +113,16 @@ struct ConfigTests {
             Edit(
                 "_class_name", "\"FluxTransformer2DModel\"",
                 "is \"FluxTransformer2DModel\", but only \"UNet2DConditionModel\" is supported"),
-            Edit("addition_embed_type", "\"text_time\"", "asks for \"text_time\", which is not supported"),
+            Edit("addition_embed_type", "\"text_image\"", "asks for \"text_image\", which is not supported"),
+            Edit("addition_embed_type", "\"text_time\"", "is missing", blaming: "addition_time_embed_dim"),
             Edit("class_embed_type", "\"timestep\"", "asks for \"timestep\", which is not supported"),
             Edit("dual_cross_attention", "true", "asks for true, which is not supported"),
-            Edit("time_cond_proj_dim", "256", "asks for 256, which is not supported"),
+            Edit("time_cond_proj_dim", "257", "must be even, but is 257"),
+            Edit(
+                "transformer_layers_per_block", "[1, [2, 2], 1]",
+                "is missing, though transformer_layers_per_block differs within a block",
+                blaming: "reverse_transformer_layers_per_block"),
+            Edit("transformer_layers_per_block", "[1, 2]", "must be a list for 3 blocks, but is [1, 2]"),
             Edit("act_fn", "\"gelu\"", "asks for \"gelu\", which is not supported"),
             Edit("resnet_out_scale_factor", "1.5", "asks for 1.5, which is not supported"),
             Edit("block_out_channels", "[]", "must be a list of at most 8 numbers, but is []"),
@@ -131,7 +140,9 @@ struct ConfigTests {
             Edit(
                 "up_block_types", "[\"UpBlock2D\", \"UpBlock2D\", \"AttnUpBlock2D\"]",
                 "must be UpBlock2D or CrossAttnUpBlock2D, but is \"AttnUpBlock2D\""),
-            Edit("mid_block_type", "\"UNetMidBlock2D\"", "must be UNetMidBlock2DCrossAttn, but is \"UNetMidBlock2D\""),
+            Edit(
+                "mid_block_type", "\"UNetMidBlock2DSimpleCrossAttn\"",
+                "must be UNetMidBlock2D or UNetMidBlock2DCrossAttn, but is \"UNetMidBlock2DSimpleCrossAttn\""),
             Edit("layers_per_block", "0", "must be a whole number from 1 to 64, but is 0"),
             Edit("layers_per_block", "1e30", "must be a whole number from 1 to 64, but is 1e+30"),
             Edit("norm_eps", "\"small\"", "must be a number, but is \"small\""),
@@ -172,12 +183,12 @@ struct ConfigTests {
     @Test(
         "of a scheduler are refused with the key and the reason",
         arguments: [
-            Edit("prediction_type", "\"v_prediction\"", "must be epsilon, but is \"v_prediction\""),
+            Edit(
+                "prediction_type", "\"flow\"", "must be epsilon or sample or v_prediction, but is \"flow\""),
             Edit(
                 "beta_schedule", "\"squaredcos_cap_v2\"",
                 "must be linear or scaled_linear, but is \"squaredcos_cap_v2\""),
             Edit("trained_betas", "[0.1]", "asks for [0.1], which is not supported"),
-            Edit("rescale_betas_zero_snr", "true", "asks for true, which is not supported"),
             Edit("beta_end", "0.0001", "is 0.0001, which is less than beta_start 0.00085"),
             Edit(
                 "beta_start", "1e-9", "and beta_end give noise levels that single precision cannot tell apart"),

@@ -16,12 +16,15 @@ struct ModelFolderTests {
     @Test("hands out the configs and weights of its parts")
     func embeddedModel() throws {
         let model = try ModelFolder(path: Golden.model)
-        #expect(model.textEncoder.hiddenSize == 128 && model.textEncoder.activation == .quickGELU)
-        #expect(model.unet.blockOutChannels == [64, 96, 128] && model.vae.upscaling == 8)
-        #expect(model.scheduler.trainedTimestepCount == 1000)
-        #expect(try model.tokenizer().encode("").count == 77)
-        let embedding = try model.textEncoderWeights().shape(of: "embeddings.token_embedding.weight")
-        #expect(embedding == [model.textEncoder.vocabularySize, model.textEncoder.hiddenSize])
+        let textEncoder = try #require(model.config.textEncoders.first)
+        #expect(model.config.textEncoders.count == 1 && model.config.family == .stableDiffusion1)
+        #expect(textEncoder.hiddenSize == 128 && textEncoder.activation == .quickGELU)
+        #expect(model.config.unet.blockOutChannels == [64, 96, 128] && model.config.vae.upscaling == 8)
+        #expect(model.config.scheduler.trainedTimestepCount == 1000)
+        #expect(try model.tokenizers().map { $0.encode("").count } == [77])
+        let weights = try #require(try model.textEncoderWeights().first)
+        let embedding = weights.scoped(ifPresent: "text_model").shape(of: "embeddings.token_embedding.weight")
+        #expect(embedding == [textEncoder.vocabularySize, textEncoder.hiddenSize])
         #expect(try model.unetWeights().contains("conv_in.weight"))
         #expect(try model.vaeWeights().contains("decoder.conv_in.weight"))
     }
@@ -51,7 +54,7 @@ struct ModelFolderTests {
         try folder.copyJSON(
             "\(Golden.model)/text_encoder/config.json", to: "tmdne-tiny/text_encoder/config.json",
             edits: ["vocab_size": "1000"])
-        #expect(throws: DiffusionError.self) { try ModelFolder(path: path).tokenizer() }
+        #expect(throws: DiffusionError.self) { try ModelFolder(path: path).tokenizers() }
     }
 
     @Test("of another pipeline is refused")

@@ -18,8 +18,8 @@ import Testing
         let golden = try Golden.open("\(model)/expected")
         let ids = try golden.int32s("text.ids", shape: [2, 77])
         let encoder = try TextEncoder(
-            config: folder.textEncoder, weights: try folder.textEncoderWeights(), device: device)
-        let found = device.download(try encoder([Array(ids[..<77]), Array(ids[77...])]))
+            config: folder.config.textEncoders[0], weights: try folder.textEncoderWeights()[0], device: device)
+        let found = device.download(try encoder([Array(ids[..<77]), Array(ids[77...])]).states)
         #expect(greatestDifference(found, try golden.floats("text.output", shape: [2, 77, 32])) < 1e-4)
     }
 
@@ -29,13 +29,16 @@ import Testing
     func unet(model: String, size: (name: String, shape: [Int])) throws {
         let folder = try ModelFolder(path: "\(Golden.folder)/\(model)")
         let golden = try Golden.open("\(model)/expected")
-        let unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
-        let text = try device.upload(try golden.floats("text.output", shape: [2, 77, 32]), shape: [2, 77, 32])
+        let unet = try UNet(config: folder.config.unet, weights: try folder.unetWeights(), device: device)
+        let states = try golden.floats("text.output", shape: [2, 77, 32])
+        let texts = [states[..<(77 * 32)], states[(77 * 32)...]].map {
+            Conditioning(states: Array($0), tokenCount: 77)
+        }
         let sample = try golden.floats("unet.\(size.name).sample", shape: size.shape)
         let timestep: [Int64] = try golden.scalars("unet.timestep", shape: [1])
         let input = try device.upload(
             Layout.channelsLast(sample, size.shape), shape: [2, size.shape[2], size.shape[3], 4])
-        let output = try unet(input, timestep: Float(timestep[0]), context: try unet.context(of: text))
+        let output = try unet(input, timestep: Float(timestep[0]), context: try unet.context(of: texts))
         let expected = try golden.floats("unet.\(size.name).output", shape: size.shape)
         #expect(greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected) < 1e-4)
     }
@@ -44,7 +47,7 @@ import Testing
     func decoder(model: String) throws {
         let folder = try ModelFolder(path: "\(Golden.folder)/\(model)")
         let golden = try Golden.open("\(model)/expected")
-        let decoder = try VAEDecoder(config: folder.vae, weights: try folder.vaeWeights(), device: device)
+        let decoder = try VAEDecoder(config: folder.config.vae, weights: try folder.vaeWeights(), device: device)
         let latents = try golden.floats("vae.latents", shape: [1, 4, 5, 9])
         let picture = try decoder(Layout.channelsLast(latents, [1, 4, 5, 9]), shape: [1, 5, 9, 4], on: device)
         let expected = try golden.floats("vae.decoded", shape: [1, 3, 40, 72])

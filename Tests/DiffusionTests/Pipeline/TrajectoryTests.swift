@@ -37,11 +37,13 @@ import Testing
         let golden = try Golden.open("trajectory_\(test.golden)")
         let shape = LatentShape(channels: 4, height: 16, width: 16)
         let expected = try golden.floats("\(test.golden).latents", shape: [13, 4, 16, 16])
-        let unet = try UNet(config: folder.unet, weights: try folder.unetWeights(), device: device)
-        let texts = try device.upload(
-            try Golden.open("text").floats("text.sweep", shape: [2, 77, 128]), shape: [2, 77, 128])
+        let unet = try UNet(config: folder.config.unet, weights: try folder.unetWeights(), device: device)
+        let states = try Golden.open("text").floats("text.sweep", shape: [2, 77, 128])
+        let texts = [states[..<(77 * 128)], states[(77 * 128)...]].map {
+            Conditioning(states: Array($0), tokenCount: 77)
+        }
         let context = try unet.context(of: texts)
-        let sampler = try Sampler(test.kind, schedule: NoiseSchedule(folder.scheduler), steps: 12)
+        let sampler = try Sampler(test.kind, schedule: NoiseSchedule(folder.config.scheduler), steps: 12)
         var generator = TorchGenerator(seed: 52_794_693)
         let noise = generator.normals(shape.count).map { $0 * sampler.initialNoiseScale }
         var cell = CellInProgress(guidance: 7.5, latents: noise, generator: generator, state: sampler.makeState())

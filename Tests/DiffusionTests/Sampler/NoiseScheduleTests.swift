@@ -34,10 +34,12 @@ struct NoiseScheduleTests {
 extension SchedulerConfig {
     /// What Stable Diffusion 1.x comes with, but for what a test varies.
     static func stableDiffusion(
-        betaSchedule: BetaSchedule = .scaledLinear, spacing: TimestepSpacing = .leading, setAlphaToOne: Bool = false
+        betaSchedule: BetaSchedule = .scaledLinear, spacing: TimestepSpacing = .leading, setAlphaToOne: Bool = false,
+        predictionType: PredictionType = .epsilon, hasZeroTerminalSNR: Bool = false
     ) -> SchedulerConfig {
         SchedulerConfig(
             trainedTimestepCount: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: betaSchedule,
-            timestepSpacing: spacing, stepsOffset: 1, setAlphaToOne: setAlphaToOne)
+            timestepSpacing: spacing, stepsOffset: 1, setAlphaToOne: setAlphaToOne,
+            predictionType: predictionType, hasZeroTerminalSNR: hasZeroTerminalSNR)
     }
 }

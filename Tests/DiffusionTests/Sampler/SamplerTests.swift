@@ -109,7 +109,7 @@ struct SamplerTests {
         ])
     func embeddedModel(kind: SamplerKind, name: String) throws {
         let golden = try Golden.open("trajectory_\(name)")
-        let config = try ModelFolder(path: Golden.model).scheduler
+        let config = try ModelFolder(path: Golden.model).config.scheduler
         let sampler = try Sampler(kind, schedule: NoiseSchedule(config), steps: 12)
         #expect(try sampler.timesteps.map(Double.init) == golden.scalars("\(name).timesteps", shape: [12]))
         if golden.contains("\(name).sigmas") {

@@ -31,18 +31,22 @@ package final class CPUDevice: Device {
         return tensor
     }
 
+    package func upload(_ weights: WeightTensor) throws -> Tensor {
+        try upload(try weights.floats(), shape: weights.shape)
+    }
+
     package func download(_ tensor: Tensor) -> [Float] {
         Array(UnsafeBufferPointer(start: address(tensor), count: tensor.count))
     }
 
     package func convolution(
-        _ shape: ConvolutionShape, weights: [Float], bias: [Float]
+        _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) throws -> any ConvolutionKernel {
         try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
     }
 
     package func linear(
-        inputs: Int, outputs: Int, weights: [Float], bias: [Float]?
+        inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) throws -> any LinearKernel {
         try OneDNNLinear(device: self, inputs: inputs, outputs: outputs, weights: weights, bias: bias)
     }

@@ -15,16 +15,16 @@ final class OneDNNConvolution: ConvolutionKernel {
     private let bias: CPUBuffer
     private var primitives: [Key: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
 
-    init(device: CPUDevice, shape: ConvolutionShape, weights: [Float], bias: [Float]) throws {
+    init(device: CPUDevice, shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor) throws {
         precondition(weights.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(bias.count == shape.outputs)
         self.device = device
         self.shape = shape
         self.weights = PackedWeights(
-            library: device.library, values: weights,
+            library: device.library, tensor: weights,
             descriptor: try OneDNNLibrary.descriptor(
                 [shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_oihw))
-        self.bias = try device.buffer(of: bias)
+        self.bias = try device.buffer(of: try bias.floats())
     }
 
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {

@@ -15,16 +15,16 @@ final class OneDNNLinear: LinearKernel {
     private let bias: CPUBuffer?
     private var primitives: [Key: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
 
-    init(device: CPUDevice, inputs: Int, outputs: Int, weights: [Float], bias: [Float]?) throws {
+    init(device: CPUDevice, inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?) throws {
         precondition(weights.count == inputs * outputs && bias?.count ?? outputs == outputs)
         self.device = device
         self.inputs = inputs
         self.outputs = outputs
         self.weights = PackedWeights(
-            library: device.library, values: weights,
+            library: device.library, tensor: weights,
             // A checkpoint holds [output, input]: the transpose of the right-hand side of a product.
             descriptor: try OneDNNLibrary.descriptor([inputs, outputs], dnnl_ba))
-        self.bias = try bias.map { try device.buffer(of: $0) }
+        self.bias = try bias.map { try device.buffer(of: try $0.floats()) }
     }
 
     func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor {

@@ -8,6 +8,7 @@ import CDNNL
 
 /// A layer's weights in the layouts that its primitives ask for.
 ///
+/// The model's file is read when the first primitive asks, so that a layer that never runs takes no memory.
 /// A primitive for another batch or picture size nearly always asks for the layout that is there already; each layout is
 /// made once, from the first.
 final class PackedWeights {
@@ -17,12 +18,13 @@ final class PackedWeights {
     }
 
     private let library: OneDNNLibrary
-    private var plain: (descriptor: dnnl_memory_desc_t, values: [Float])?
+    private var plain: (descriptor: dnnl_memory_desc_t, tensor: WeightTensor)?
     private var forms: [Form] = []
 
-    init(library: OneDNNLibrary, values: [Float], descriptor: dnnl_memory_desc_t) {
+    /// `descriptor` is the layout of `tensor`.
+    init(library: OneDNNLibrary, tensor: WeightTensor, descriptor: dnnl_memory_desc_t) {
         self.library = library
-        plain = (descriptor, values)
+        plain = (descriptor, tensor)
     }
 
     deinit {
@@ -42,8 +44,9 @@ final class PackedWeights {
         }
         let target = memory.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.stride)
         do {
-            if var plain {
-                try plain.values.withUnsafeMutableBufferPointer {
+            if let plain {
+                var values = try plain.tensor.floats()
+                try values.withUnsafeMutableBufferPointer {
                     try reorder(from: plain.descriptor, at: $0.baseAddress, to: wanted, at: target)
                 }
             } else if let first = forms.first {
