@@ -80,7 +80,7 @@ package final class DiffusionEngine: Engine {
     private static func request(for row: [GrantedCell]) throws -> RowRequest {
         let cell = row[0].cell
         guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
-            preconditionFailure("Diffusion knows every sampler that a sweep can name")
+            throw WorkerError.engineUnavailable(reason: "this version has no sampler \(cell.sampler.rawValue)")
         }
         // By way of the text: the nearest Double of what the sweep file says.
         let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }

@@ -34,7 +34,7 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Number of sampler steps.")
     var steps = Sweep.defaultSteps
 
-    @Option(help: "A sampler: \(SamplerName.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "A sampler: \(SamplerMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
     var sampler = Sweep.defaultSampler
 
     @Option(help: "Width and height in pixels, such as 512x512; the model's own size unless given.")
@@ -46,22 +46,31 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Precision of the networks: auto or fp32.")
     var precision = PrecisionChoice.auto
 
+    @OptionGroup(title: "What differs between programs and models")
+    var arguments: RenderArguments
+
     @Option(name: .shortAndLong, help: "Where to write the PNG.")
     var output: String
 
     func run() throws {
-        let (style, guidance, wanted) = try settings()
-        let path = try ModelLocator().locate(model)
+        let settings = try settings()
+        let locator = ModelLocator()
+        let path = try locator.locate(model)
         let folder = try ModelFolder(path: path)
         let fingerprint = try ModelFingerprint.compute(of: path)
-        let size = try wanted ?? Self.nativeSize(of: folder)
+        let size = try settings.size ?? Self.nativeSize(of: folder)
+        let style = settings.style
+        let sampler = settings.sampler
+        let (options, files) = try settings.options.resolved(for: sampler) { file, _ in
+            try ModelFingerprint.compute(of: try locator.locate(file))
+        }
         let cell = Cell(
-            fingerprint: fingerprint, guidance: guidance, height: size.height,
-            negativePrompt: style.compose(negativePrompt: negativePrompt), prompt: style.compose(prompt: prompt),
-            sampler: sampler, seed: seed, steps: steps, width: size.width)
+            fingerprint: fingerprint, guidance: settings.guidance, height: size.height,
+            negativePrompt: style.compose(negativePrompt: negativePrompt), options: options,
+            prompt: style.compose(prompt: prompt), sampler: sampler, seed: seed, steps: steps, width: size.width)
         let granted = GrantedCell(
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
-            style: style.name)
+            style: style.name, files: files)
         let engine = DiffusionEngine(device: try CPUDevice()) { _, _ in folder }
         try engine.prepare(model: model, fingerprint: fingerprint)
         try engine.render([granted], progress: { _ in true }) { image in
@@ -74,7 +83,16 @@ struct RenderCommand: ParsableCommand {
     }
 
     /// The options whose values are looked up; what is wrong with them is wrong usage.
-    private func settings() throws -> (Style, Decimal, ImageSize?) {
+    private struct Settings {
+        let style: Style
+        let guidance: Decimal
+        /// As wanted; `nil` for the model's own.
+        let size: ImageSize?
+        let sampler: SamplerName
+        let options: RenderOptions
+    }
+
+    private func settings() throws -> Settings {
         do throws(SweepProblem) {
             let style = try StyleLibrary().style(named: style)
             let guidance = try ExactNumber(guidance, key: "guidance").decimal
@@ -87,7 +105,11 @@ struct RenderCommand: ParsableCommand {
             }
             var wanted: ImageSize?
             if let size { wanted = try ImageSize(size) }
-            return (style, guidance, wanted)
+            return Settings(
+                style: style, guidance: guidance, size: wanted,
+                sampler: try arguments.schedule.map { schedule throws(SweepProblem) in try sampler.with(schedule) }
+                    ?? sampler,
+                options: try arguments.options())
         } catch {
             throw ValidationError("\(error)")
         }

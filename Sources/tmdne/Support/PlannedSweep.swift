@@ -14,7 +14,9 @@ struct PlannedSweep {
         let sweep = try Sweep(contentsOf: file)
         let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
         var models: [String: ModelFolder] = [:]
-        plan = try sweep.plan { name in
+        plan = try sweep.plan { name, _ in
+            try ModelFingerprint.compute(of: try locator.locate(name))
+        } fingerprints: { name in
             let path = try locator.locate(name)
             // A model that can't be rendered is told before anything is planned: this reads the configs and the
             // headers of the weights.
@@ -40,7 +42,7 @@ struct PlannedSweep {
                 let position = plan.positions[planned.firstPosition]
                 return GrantedCell(
                     key: planned.key, cell: planned.cell, position: position.index, rawPrompt: position.prompt,
-                    rawNegativePrompt: position.negativePrompt, style: position.style)
+                    rawNegativePrompt: position.negativePrompt, style: position.style, files: position.files)
             }
         }
     }
