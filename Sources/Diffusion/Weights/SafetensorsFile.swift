@@ -76,7 +76,12 @@ package final class SafetensorsFile: Sendable {
 
     /// The name that the format gives to a tensor's number type, such as `F16`, or nil when there is no such tensor.
     package func typeName(of name: String) -> String? {
-        header.entries[name]?.type.rawValue
+        type(of: name)?.rawValue
+    }
+
+    /// A tensor's number type, or nil when there is no such tensor.
+    func type(of name: String) -> TensorType? {
+        header.entries[name]?.type
     }
 
     /// The numbers of an F32, F16 or BF16 tensor in row-major order; the narrow types are widened exactly.

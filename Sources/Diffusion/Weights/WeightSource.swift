@@ -173,9 +173,12 @@ extension WeightSource {
 
 extension WeightSource {
     /// What this scope holds, from the files' headers alone.
-    package var inventory: (parameters: Int, types: [String]) {
+    package var inventory: (parameters: Int, bytes: Int, types: [String]) {
         let views = storage.views.filter { $0.key.hasPrefix(prefix) }.values
-        let types = Set(views.compactMap { $0.file.typeName(of: $0.name) })
-        return (views.reduce(0) { $0 + $1.shape.reduce(1, *) }, types.sorted())
+        let types = Set(views.map(\.type))
+        return (
+            views.reduce(0) { $0 + $1.count }, views.reduce(0) { $0 + $1.count * $1.type.width },
+            types.map(\.rawValue).sorted()
+        )
     }
 }

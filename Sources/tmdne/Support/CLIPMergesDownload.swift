@@ -33,7 +33,9 @@ enum CLIPMergesDownload {
         let step: String
         let reason: String
 
-        var description: String { "\(step) failed: \(reason); try again, or fetch CLIP's merges by hand (docs/models.md)" }
+        var description: String {
+            "\(step) failed: \(reason); try again, or fetch CLIP's merges by hand (docs/models.md)"
+        }
     }
 
     private static func check(_ file: String, _ hash: String, from source: String) throws {
