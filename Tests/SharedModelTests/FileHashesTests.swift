@@ -11,7 +11,9 @@ struct FileHashesTests {
 
     private func write(_ byte: UInt8, to path: String, changed: Date = past) throws {
         // In place: the file stays the same one to the file system.
-        if !FileManager.default.fileExists(atPath: path) { FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         let handle = try FileHandle(forWritingTo: URL(filePath: path))
         try handle.write(contentsOf: Data(repeating: byte, count: Self.size))
         try handle.close()

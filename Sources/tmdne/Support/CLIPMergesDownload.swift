@@ -54,7 +54,7 @@ enum CLIPMergesDownload {
         let complaints = Pipe()
         process.standardError = complaints
         if let output {
-            FileManager.default.createFile(atPath: output, contents: nil)
+            _ = FileManager.default.createFile(atPath: output, contents: nil)
             process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
         } else {
             process.standardOutput = FileHandle.nullDevice
