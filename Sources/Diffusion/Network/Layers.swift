@@ -49,7 +49,8 @@ struct LayerSource {
         let bias = hasBias ? try names.map { try tensor("\($0).bias", shape: [outputs]) } : nil
         return Linear(
             kernel: try device.linear(
-                inputs: inputs, outputs: outputs * names.count, weights: .stacked(values), bias: bias.map { .stacked($0) }
+                inputs: inputs, outputs: outputs * names.count, weights: .stacked(values),
+                bias: bias.map { .stacked($0) }
             ))
     }
 

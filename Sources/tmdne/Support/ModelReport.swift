@@ -25,7 +25,9 @@ struct ModelReport: Encodable {
         self.fingerprint = fingerprint
         family = "Stable Diffusion 1.x"
         prediction = "epsilon"
-        size = folder.config.unet.sampleSize.map { "\($0[1] * folder.config.vae.upscaling)x\($0[0] * folder.config.vae.upscaling)" }
+        size = folder.config.unet.sampleSize.map {
+            "\($0[1] * folder.config.vae.upscaling)x\($0[0] * folder.config.vae.upscaling)"
+        }
         let sources = [
             ("text encoder", try folder.textEncoderWeights()), ("UNet", try folder.unetWeights()),
             ("VAE", try folder.vaeWeights()),
