@@ -151,8 +151,9 @@ struct SamplerTests {
                         var noise = sampler.makeNoise(seed: 1, source: .torchCPU)
                         let start = [0.5, -2].map { $0 * sampler.initialNoiseScale }
                         let path = run(sampler, from: start, noise: &noise)
+                        let isFinite = path.allSatisfy(\.isFinite)
                         #expect(
-                            path.allSatisfy(\.isFinite),
+                            isFinite,
                             "\(steps) steps, \(convention), \(layout?.rawValue ?? ""), \(spacing)")
                     }
                 }
