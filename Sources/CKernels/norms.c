@@ -131,20 +131,31 @@ static void finish_images(const void *context, size_t begin, size_t end) {
     for (size_t image = begin; image < end; image++) finish_image(context, image);
 }
 
-void tmdne_group_norm(
-    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, float *y,
-    double *scratch, size_t images, size_t pixels, size_t channels, size_t groups, float epsilon,
-    enum tmdne_activation activation) {
-    size_t pieces = piece_count(pixels, channels), work = images * pixels * channels;
+const double *tmdne_group_statistics(
+    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, double *scratch,
+    size_t images, size_t pixels, size_t channels, size_t groups, float epsilon) {
+    size_t pieces = piece_count(pixels, channels);
     struct group_norm g = {
-        .x = x, .shift = shift, .scale = scale, .bias = bias, .y = y,
+        .x = x, .shift = shift, .scale = scale, .bias = bias,
         .sums = scratch, .affine = scratch + images * pieces * 2 * channels,
         .shift_rows = shift_rows, .pixels = pixels, .channels = channels, .groups = groups, .pieces = pieces,
-        .epsilon = epsilon, .silu = activation == TMDNE_SILU,
+        .epsilon = epsilon,
     };
-    tmdne_parallel(images * pieces, work, sum_pieces, &g);
+    tmdne_parallel(images * pieces, images * pixels * channels, sum_pieces, &g);
     tmdne_parallel(images, images * pieces * channels * 2, finish_images, &g);
-    tmdne_parallel(images * pieces, work * 2, apply_pieces, &g);
+    return g.affine;
+}
+
+void tmdne_group_apply(
+    const float *x, const double *statistics, float *y, size_t images, size_t pixels, size_t channels,
+    enum tmdne_activation activation) {
+    size_t pieces = piece_count(pixels, channels);
+    // The statistics are only read.
+    struct group_norm g = {
+        .x = x, .y = y, .affine = (double *)statistics, .pixels = pixels, .channels = channels, .pieces = pieces,
+        .silu = activation == TMDNE_SILU,
+    };
+    tmdne_parallel(images * pieces, images * pixels * channels * 2, apply_pieces, &g);
 }
 
 struct layer_norm {

@@ -33,6 +33,8 @@ package enum DiffusionError: Error, Equatable, Sendable {
     /// The picture holds infinities or no numbers at all.
     case notFinite
     case outOfMemory(bytes: Int)
+    /// Rendering a picture of that size would take more memory than it may, in bytes.
+    case overBudget(width: Int, height: Int, needed: Int, budget: Int)
     /// A model of a kind that cannot make pictures of texts alone, or of an architecture that is not there.
     case unsupportedModel(path: String, UnsupportedModel)
     /// The tokenizer gave an id that the text encoder has no embedding for.
@@ -85,6 +87,9 @@ extension DiffusionError: CustomStringConvertible {
             "There is no memory for \(bytes / 1_048_576 + 1) MiB more; render a smaller size, or close other programs."
         case .unsupportedModel(let path, let model):
             "\(path) is \(model.rawValue), which is not supported; take a text-to-image model of Stable Diffusion 1, 2 or XL."
+        case .overBudget(let width, let height, let needed, let budget):
+            "A picture of \(width)x\(height) pixels takes \(Self.gigabytes(needed)) of memory with this model, but "
+                + "\(Self.gigabytes(budget)) are allowed; render a smaller size, take a smaller model, or allow more memory."
         case .unknownToken(let token, let vocabulary):
             "The tokenizer gave the id \(token), but the text encoder knows \(vocabulary) tokens; "
                 + "check that both belong together."
@@ -92,6 +97,11 @@ extension DiffusionError: CustomStringConvertible {
             "\(sampler) cannot begin at noise that leaves no signal with a model that predicts noise; take the zero "
                 + "terminal signal-to-noise ratio off, or say what the model predicts."
         }
+    }
+
+    private static func gigabytes(_ bytes: Int) -> String {
+        let tenths = (bytes + 99_999_999) / 100_000_000
+        return "\(tenths / 10).\(tenths % 10) GB"
     }
 
     /// The first names of a list, enough to recognise what they are about.

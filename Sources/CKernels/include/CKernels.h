@@ -15,13 +15,18 @@ enum tmdne_activation {
     TMDNE_GELU = 3,
 };
 
-// Group normalisation of x[images][pixels][channels] over pixels and the channels of a group (Wu and He 2018), then the
-// activation. `shift`, or NULL, is added to x before: shift_rows is 1 or images, each row has `channels` values.
-// `scratch` holds tmdne_group_norm_scratch() doubles.
+// Group normalisation of x[images][pixels][channels] over pixels and the channels of a group (Wu and He 2018). `shift`, or
+// NULL, is added to x before: shift_rows is 1 or images, each row has `channels` values. `scratch` holds
+// tmdne_group_norm_scratch() doubles, among them the result: for each image a factor for each channel, then an offset for
+// each.
 size_t tmdne_group_norm_scratch(size_t images, size_t pixels, size_t channels, size_t groups);
-void tmdne_group_norm(
-    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, float *y,
-    double *scratch, size_t images, size_t pixels, size_t channels, size_t groups, float epsilon,
+const double *tmdne_group_statistics(
+    const float *x, const float *shift, size_t shift_rows, const float *scale, const float *bias, double *scratch,
+    size_t images, size_t pixels, size_t channels, size_t groups, float epsilon);
+
+// y = activation(x * factor + offset), with the statistics of the images; `pixels` may be some of those that they are of.
+void tmdne_group_apply(
+    const float *x, const double *statistics, float *y, size_t images, size_t pixels, size_t channels,
     enum tmdne_activation activation);
 
 // Layer normalisation of x[rows][channels] over the channels (Ba et al. 2016).

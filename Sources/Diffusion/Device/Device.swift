@@ -60,6 +60,20 @@ package protocol Device: AnyObject {
 package protocol ConvolutionKernel: AnyObject {
     /// Convolves `[batch, height, width, input]`, adds the bias and, if given, `residual` of the result's shape.
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor
+    /// As ``apply(_:adding:)`` on what `preparation` makes of `x`, of which only some rows are in memory at a time; only for
+    /// convolutions that keep the size.
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor
+}
+
+/// What a convolution reads in place of its input.
+package enum RowPreparation {
+    /// The group norm over the whole picture, then the activation.
+    case normalised(scale: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: Activation)
+    /// Twice the height and width, nearest neighbour.
+    case doubled
+
+    /// Height of the prepared picture by that of the input, and the same for the widths.
+    var factor: Int { if case .doubled = self { 2 } else { 1 } }
 }
 
 /// A product with a matrix whose weights are on the device.
@@ -82,6 +96,14 @@ package struct ConvolutionShape: Hashable, Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding ?? kernel / 2
+    }
+
+    /// How many rows of a result of `width` pixels are computed at once where the input is prepared row by row: as many as
+    /// keep 16 MiB of it in memory.
+    ///
+    /// Depends on nothing but the shape, so that every machine computes the same.
+    func bandRows(width: Int) -> Int {
+        max((1 << 22) / max(width * inputs, 1), 2 * kernel)
     }
 
     /// The output's size along a side of `size` pixels.

@@ -105,6 +105,20 @@ struct Convolution {
     func callAsFunction(_ x: Tensor, adding residual: Tensor? = nil) throws -> Tensor {
         try kernel.apply(x, adding: residual)
     }
+
+    /// Convolves the norm and activation of `x`, which is never in memory as a whole.
+    func callAsFunction(
+        normalised x: Tensor, by norm: GroupNorm, activation: Activation, adding residual: Tensor? = nil
+    ) throws -> Tensor {
+        let preparation = RowPreparation.normalised(
+            scale: norm.scale, bias: norm.bias, groups: norm.groups, epsilon: norm.epsilon, activation: activation)
+        return try kernel.apply(x, preparing: preparation, adding: residual)
+    }
+
+    /// Convolves `x` at twice the size, which is never in memory as a whole.
+    func callAsFunction(doubled x: Tensor) throws -> Tensor {
+        try kernel.apply(x, preparing: .doubled, adding: nil)
+    }
 }
 
 struct Linear {

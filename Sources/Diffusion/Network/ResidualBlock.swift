@@ -23,10 +23,18 @@ struct ResidualBlock {
             ? nil : try source.linear("conv_shortcut", inputs: inputs, outputs: outputs, isConvolution: true)
     }
 
+    /// `[batch, height, width, input]` to `[batch, height, width, output]`, in a block without time embedding. Pictures of full
+    /// size pass here, so that of those only the input, the result and what lies between the convolutions are in memory.
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let hidden = try convolution1(normalised: x, by: norm1, activation: .silu)
+        let residual = try shortcut.map { try $0(x) } ?? x
+        return try convolution2(normalised: hidden, by: norm2, activation: .silu, adding: residual)
+    }
+
     /// `[batch, height, width, input]` to `[batch, height, width, output]`; `time` is the activated time embedding,
-    /// `[1 or batch, time]`, not `nil` if the block was built with one.
-    func callAsFunction(_ x: Tensor, time: Tensor? = nil) throws -> Tensor {
-        let shift = try time.flatMap { time in try timeProjection.map { try $0(time) } }
+    /// `[1 or batch, time]`.
+    func callAsFunction(_ x: Tensor, time: Tensor) throws -> Tensor {
+        let shift = try timeProjection.map { try $0(time) }
         let hidden = try convolution1(try norm1(x, activation: .silu))
         let residual = try shortcut.map { try $0(x) } ?? x
         return try convolution2(try norm2(hidden, adding: shift, activation: .silu), adding: residual)
@@ -54,8 +62,13 @@ struct Upsample {
         convolution = try source.convolution("conv", inputs: channels, outputs: channels)
     }
 
-    /// The result is twice as large unless it must meet a skip connection of a given size.
-    func callAsFunction(_ x: Tensor, height: Int? = nil, width: Int? = nil) throws -> Tensor {
-        try convolution(try device.resized(x, height: height ?? 2 * x.shape[1], width: width ?? 2 * x.shape[2]))
+    /// Of a given size, to meet a skip connection.
+    func callAsFunction(_ x: Tensor, height: Int, width: Int) throws -> Tensor {
+        try convolution(try device.resized(x, height: height, width: width))
+    }
+
+    /// Twice as large.
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
+        try convolution(doubled: x)
     }
 }

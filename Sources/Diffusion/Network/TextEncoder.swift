@@ -7,7 +7,7 @@ package struct TextEncoder {
     private let source: LayerSource
     /// `[vocabulary, channel]` and `[position, channel]`, looked up by the processor that calls.
     private let tokenEmbedding: WeightTensor
-    private let positionEmbedding: [Float]
+    private let positionEmbedding: WeightTensor
     /// Empty if layers are made when they are needed.
     private let layers: [Layer]
     private let finalNorm: LayerNorm
@@ -28,8 +28,7 @@ package struct TextEncoder {
         tokenEmbedding = try source["embeddings"].tensor(
             "token_embedding.weight", shape: [config.vocabularySize, config.hiddenSize])
         positionEmbedding = try source["embeddings"].tensor(
-            "position_embedding.weight", shape: [config.positionCount, config.hiddenSize]
-        ).floats()
+            "position_embedding.weight", shape: [config.positionCount, config.hiddenSize])
         let layers = try (0..<config.layerCount).map { try Layer(source["encoder.layers.\($0)"], config: config) }
         let isSmall = config.layerCount * config.layerParameterCount <= Self.mostKeptParameters
         self.layers = keepsLayers ?? isSmall ? layers : []
@@ -49,13 +48,13 @@ package struct TextEncoder {
     /// - Parameters:
     ///   - tokens: ids as the tokenizer pads them, ``TextEncoderConfig/positionCount`` a text.
     ///   - clipSkip: how many of the last layers to leave out, beyond what the model itself does.
-    /// - Throws: ``DiffusionError`` when an id is not in the vocabulary, or no layer would be left.
+    /// - Throws: ``DiffusionError`` when an id is not in the vocabulary, or there are not so many layers.
     package func callAsFunction(_ tokens: [[Int32]], clipSkip: Int = 0) throws -> TextEncoding {
-        let greatest = config.layerCount - (config.isPenultimate ? 2 : 1)
-        guard (0...max(greatest, 0)).contains(clipSkip) else {
-            throw DiffusionError.invalidClipSkip(clipSkip, greatest: max(greatest, 0))
+        let greatest = config.layerCount - (config.isPenultimate ? 1 : 0)
+        guard (0...greatest).contains(clipSkip) else {
+            throw DiffusionError.invalidClipSkip(clipSkip, greatest: greatest)
         }
-        let depth = config.layerCount - (config.isPenultimate ? 1 : 0) - clipSkip
+        let depth = greatest - clipSkip
         var x = try source.device.upload(
             try tokens.flatMap(embedded), shape: [tokens.count, config.positionCount, config.hiddenSize])
         for index in 0..<depth { x = try layer(index)(x) }
@@ -95,7 +94,7 @@ package struct TextEncoder {
     private func embedded(_ tokens: [Int32]) throws -> [Float] {
         precondition(tokens.count == config.positionCount)
         let width = config.hiddenSize
-        var values = positionEmbedding
+        var values = try positionEmbedding.floats()
         for (position, token) in tokens.enumerated() {
             guard let token = Int(exactly: token), (0..<config.vocabularySize).contains(token) else {
                 throw DiffusionError.unknownToken(Int(token), vocabulary: config.vocabularySize)

@@ -1,4 +1,7 @@
 /// The decoder of AutoencoderKL (Rombach et al. 2022): latents to a picture.
+///
+/// Norms and upsampled activations are prepared in bands of rows, with the statistics of the whole picture: what is computed
+/// is exactly what it would be in one piece, without its memory and without the seams of tiles.
 package struct VAEDecoder {
     private let config: VAEConfig
     private let postQuantization: Linear?
@@ -57,7 +60,7 @@ package struct VAEDecoder {
         x = try midAttention?(x) ?? x
         x = try midResidual2(x)
         for block in upBlocks { x = try block(x) }
-        return try convolutionOut(try normOut(x, activation: .silu))
+        return try convolutionOut(normalised: x, by: normOut, activation: .silu)
     }
 
     /// Fixed in diffusers for the whole autoencoder.

@@ -7,7 +7,9 @@
 ///
 /// Belongs to one thread.
 package final class Pipeline {
+    private let model: any ModelFiles
     private let config: ModelConfig
+    private let memoryBudget: Int?
     private let device: any Device
     private let conditioner: TextConditioner
     private let unet: UNet
@@ -17,8 +19,14 @@ package final class Pipeline {
 
     /// Opens the model's weights for `device`, which reads them as they are needed.
     ///
+    /// - Parameters:
+    ///   - model: where the weights are.
+    ///   - device: what computes.
+    ///   - memoryBudget: bytes that the process may take; a picture that needs more is refused before it is begun.
     /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
-    package init(model: any ModelFiles, device: any Device) throws {
+    package init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil) throws {
+        self.model = model
+        self.memoryBudget = memoryBudget
         config = model.config
         self.device = device
         conditioner = try TextConditioner(model: model, device: device)
@@ -46,8 +54,11 @@ package final class Pipeline {
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
-        if let lastSize, lastSize != (row.width, row.height) { device.trim() }
-        lastSize = (row.width, row.height)
+        if lastSize ?? (0, 0) != (row.width, row.height) {
+            try checkBudget(width: row.width, height: row.height, cells: row.guidances.count)
+            device.trim()
+            lastSize = (row.width, row.height)
+        }
         let sampler = try sampler(for: row)
         // Cells with and without guidance take different batches.
         let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
@@ -75,11 +86,27 @@ package final class Pipeline {
         }
     }
 
+    private func checkBudget(width: Int, height: Int, cells: Int) throws {
+        guard let memoryBudget else { return }
+        let needed = try model.memory(width: width, height: height, cells: cells).total
+        guard needed <= memoryBudget else {
+            throw DiffusionError.overBudget(width: width, height: height, needed: needed, budget: memoryBudget)
+        }
+    }
+
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
-    private func batches(of row: RowRequest) -> [[Int]] {
+    static func cellsAtOnce(_ config: ModelConfig, width: Int, height: Int) -> Int {
         let scale = config.vae.upscaling
-        let floats = 2 * (row.width / scale) * (row.height / scale) * config.unet.blockOutChannels[0]
-        let limit = max(1, Self.batchFloats / floats)
+        let floats = 2 * (width / scale) * (height / scale) * config.unet.blockOutChannels[0]
+        return max(1, batchFloats / max(floats, 1))
+    }
+
+    /// Whether a picture is so large that what the UNet leaves in the device's buffers is given back before it is decoded, and
+    /// the other way round: then the time that this takes is nothing beside that of rendering.
+    static func isLarge(width: Int, height: Int) -> Bool { width * height >= 512 * 512 }
+
+    private func batches(of row: RowRequest) -> [[Int]] {
+        let limit = Self.cellsAtOnce(config, width: row.width, height: row.height)
         let (guided, plain) = (
             row.guidances.indices.filter { isGuiding(row.guidances[$0]) },
             row.guidances.indices.filter { !isGuiding(row.guidances[$0]) }
@@ -241,6 +268,7 @@ extension Pipeline {
         let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
         for (index, cell) in zip(indices, cells) {
             start = clock.now
+            if Self.isLarge(width: row.width, height: row.height) { device.trim() }
             let shape = work.latentShape
             let picture = try decoder(
                 shape.channelsLast(cell.latents), shape: [1, shape.height, shape.width, shape.channels], on: device)

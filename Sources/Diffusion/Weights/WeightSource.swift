@@ -71,6 +71,9 @@ package struct WeightSource: Sendable {
         storage.views.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
     }
 
+    /// Where the weights are, for messages.
+    var path: String { storage.path }
+
     /// Whether there is a tensor of that name in this scope.
     package func contains(_ name: String) -> Bool {
         storage.location(of: prefix + name) != nil

@@ -23,15 +23,13 @@ struct ModelReport: Encodable {
         let folder = try ModelFolder(path: path)
         self.path = path
         self.fingerprint = fingerprint
-        family = "Stable Diffusion 1.x"
-        prediction = "epsilon"
+        family = folder.config.family.rawValue
+        prediction = folder.config.scheduler.predictionType.rawValue
         size = folder.config.unet.sampleSize.map {
             "\($0[1] * folder.config.vae.upscaling)x\($0[0] * folder.config.vae.upscaling)"
         }
-        let sources = [
-            ("text encoder", try folder.textEncoderWeights()), ("UNet", try folder.unetWeights()),
-            ("VAE", try folder.vaeWeights()),
-        ]
+        let encoders = try folder.textEncoderWeights().map { ("text encoder", $0) }
+        let sources = encoders + [("UNet", try folder.unetWeights()), ("VAE", try folder.vaeWeights())]
         parts = sources.map { name, source in
             let inventory = source.inventory
             return Part(name: name, parameters: inventory.parameters, types: inventory.types)

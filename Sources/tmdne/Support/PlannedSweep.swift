@@ -21,7 +21,7 @@ struct PlannedSweep {
             // A model that can't be rendered is told before anything is planned: this reads the configs and the
             // headers of the weights.
             let folder = try ModelFolder(path: path)
-            _ = (try folder.textEncoderWeights(), try folder.unetWeights(), try folder.vaeWeights())
+            try folder.check()
             models[name] = folder
             return try ModelFingerprint.compute(of: path)
         }

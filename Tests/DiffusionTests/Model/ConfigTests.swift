@@ -119,7 +119,7 @@ struct ConfigTests {
             Edit("dual_cross_attention", "true", "asks for true, which is not supported"),
             Edit("time_cond_proj_dim", "257", "must be even, but is 257"),
             Edit(
-                "transformer_layers_per_block", "[1, [2, 2], 1]",
+                "transformer_layers_per_block", "[1, [2], 1]",
                 "is missing, though transformer_layers_per_block differs within a block",
                 blaming: "reverse_transformer_layers_per_block"),
             Edit("transformer_layers_per_block", "[1, 2]", "must be a list for 3 blocks, but is [1, 2]"),

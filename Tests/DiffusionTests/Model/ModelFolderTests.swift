@@ -57,25 +57,66 @@ struct ModelFolderTests {
         #expect(throws: DiffusionError.self) { try ModelFolder(path: path).tokenizers() }
     }
 
-    @Test("of another pipeline is refused")
+    @Test("of an unknown pipeline is refused with the known ones")
     func otherPipeline() throws {
-        try folder.write(#"{"_class_name": "StableDiffusionXLPipeline"}"#, to: "tmdne-tiny/model_index.json")
-        let problem = "is \"StableDiffusionXLPipeline\", but only \"StableDiffusionPipeline\" is supported"
-        #expect(
-            throws: DiffusionError.invalidConfig(path: "\(path)/model_index.json", key: "_class_name", problem: problem)
-        ) { try ModelFolder(path: path) }
+        try folder.write(#"{"_class_name": "AudioLDMPipeline"}"#, to: "tmdne-tiny/model_index.json")
+        let error = #expect(throws: DiffusionError.self) { try ModelFolder(path: path) }
+        let text = try #require(error).description
+        #expect(text.hasPrefix("\(path)/model_index.json: the key \"_class_name\" is \"AudioLDMPipeline\", but only"))
+        #expect(text.contains("StableDiffusionXLPipeline"))
+    }
+
+    @Test(
+        "of a kind that is not supported is refused by its name",
+        arguments: [
+            ("StableDiffusionInpaintPipeline", UnsupportedModel.inpainting),
+            ("StableDiffusionXLInpaintPipeline", .inpainting), ("FluxPipeline", .flux),
+            ("StableDiffusion3Pipeline", .stableDiffusion3), ("StableDiffusionUpscalePipeline", .upscaler),
+            ("StableDiffusionInstructPix2PixPipeline", .instructPix2Pix), ("StableDiffusionXLPipeline", .refiner),
+        ])
+    func unsupportedPipeline(name: String, kind: UnsupportedModel) throws {
+        try folder.write(
+            #"{"_class_name": "\#(name)", "text_encoder": [null, null]}"#, to: "tmdne-tiny/model_index.json")
+        #expect(throws: DiffusionError.unsupportedModel(path: path, kind)) { try ModelFolder(path: path) }
+    }
+
+    @Test("whose UNet reads more than latents is refused by what it is for", arguments: [7, 8, 9])
+    func moreInputs(channels: Int) throws {
+        let file = try folder.copyJSON(
+            "\(Golden.model)/unet/config.json", to: "tmdne-tiny/unet/config.json", edits: ["in_channels": "\(channels)"]
+        )
+        let kind: [Int: UnsupportedModel] = [7: .upscaler, 8: .instructPix2Pix, 9: .inpainting]
+        #expect(throws: DiffusionError.unsupportedModel(path: file, try #require(kind[channels]))) {
+            try ModelFolder(path: path)
+        }
     }
 
     @Test(
         "whose parts do not fit one another is refused",
         arguments: [
             (key: "cross_attention_dim", value: "768", problem: "is 768, but the text encoder's hidden_size is 128"),
-            (key: "in_channels", value: "9", problem: "is 9, but the VAE's latents have 4 channels"),
+            (key: "in_channels", value: "6", problem: "is 6, but the VAE's latents have 4 channels"),
         ])
     func disagreement(_ edit: (key: String, value: String, problem: String)) throws {
         let file = try folder.copyJSON(
             "\(Golden.model)/unet/config.json", to: "tmdne-tiny/unet/config.json", edits: [edit.key: edit.value])
         #expect(throws: DiffusionError.invalidConfig(path: file, key: edit.key, problem: edit.problem)) {
+            try ModelFolder(path: path)
+        }
+    }
+
+    @Test(
+        "of Stable Diffusion XL whose added condition fits the refiner, or nothing, is refused",
+        arguments: [(20 + 5 * 8, UnsupportedModel.refiner), (30 + 6 * 8, nil)])
+    func addedCondition(width: Int, kind: UnsupportedModel?) throws {
+        try folder.copy("\(Golden.folder)/family-sdxl")
+        let path = "\(folder.path)/family-sdxl"
+        let key = "projection_class_embeddings_input_dim"
+        let file = try folder.copyJSON(
+            "\(path)/unet/config.json", to: "family-sdxl/unet/config.json", edits: [key: "\(width)"])
+        let problem = "leaves 30 channels to the text, but the text encoder projects to 20"
+        let expected = kind.map { DiffusionError.unsupportedModel(path: file, $0) }
+        #expect(throws: expected ?? .invalidConfig(path: file, key: key, problem: problem)) {
             try ModelFolder(path: path)
         }
     }

@@ -24,12 +24,17 @@ final class CPUBuffer: TensorStorage {
 /// Used by one thread: the one that runs the device.
 final class CPUBufferPool {
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
+    /// Bytes of all buffers, in use or free.
+    private(set) var bytes = 0
 
     deinit { trim() }
 
     /// Gives the memory of all free buffers back to the system.
     func trim() {
-        for pointer in free.values.joined() { Glibc.free(pointer) }
+        for (capacity, pointers) in free {
+            for pointer in pointers { Glibc.free(pointer) }
+            bytes -= pointers.count * capacity * MemoryLayout<Float>.stride
+        }
         free.removeAll()
     }
 
@@ -48,12 +53,13 @@ final class CPUBufferPool {
         guard let memory else {
             throw DiffusionError.outOfMemory(bytes: bytes)
         }
+        self.bytes += bytes
         return CPUBuffer(
             pointer: memory.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)
     }
 
     /// Rounds up to an eighth of the power of two below, so that nearly equal sizes share buffers.
-    private static func capacity(for count: Int) -> Int {
+    static func capacity(for count: Int) -> Int {
         let step = max(16, (1 << (Int.bitWidth - 1 - count.leadingZeroBitCount)) / 8)
         return (count + step - 1) / step * step
     }

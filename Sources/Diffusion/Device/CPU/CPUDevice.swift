@@ -25,6 +25,9 @@ package final class CPUDevice: Device {
 
     package func trim() { pool.trim() }
 
+    /// Bytes of all tensors and of the buffers that are kept for others.
+    var pooledBytes: Int { pool.bytes }
+
     package func upload(_ values: [Float], shape: [Int]) throws -> Tensor {
         let tensor = Tensor(shape: shape, storage: try buffer(of: values))
         precondition(tensor.count == values.count, "\(values.count) values for \(shape)")
@@ -55,20 +58,34 @@ package final class CPUDevice: Device {
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
         activation: Activation
     ) throws -> Tensor {
+        precondition(activation == .identity || activation == .silu)
+        let result = try empty(x.shape)
+        try withGroupStatistics(of: x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon) {
+            tmdne_group_apply(
+                address(x), $0, address(result), x.shape[0], x.rows / x.shape[0], x.channels, activation.kernel)
+        }
+        return result
+    }
+
+    /// Lends factor and offset of each channel, image by image.
+    func withGroupStatistics<Result>(
+        of x: Tensor, adding shift: Tensor? = nil, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
+        _ body: (UnsafePointer<Double>) throws -> Result
+    ) throws -> Result {
         let images = x.shape[0]
         let pixels = x.rows / images
         precondition(x.channels % groups == 0 && scale.count == x.channels && bias.count == x.channels)
         precondition(shift.map { $0.channels == x.channels && ($0.rows == 1 || $0.rows == images) } ?? true)
-        precondition(activation == .identity || activation == .silu)
-        let result = try empty(x.shape)
         let doubles = tmdne_group_norm_scratch(images, pixels, x.channels, groups)
         let scratch = try pool.buffer(count: doubles * 2)
-        scratch.pointer.withMemoryRebound(to: Double.self, capacity: doubles) {
-            tmdne_group_norm(
-                address(x), shift.map(address), shift?.rows ?? 1, address(scale), address(bias), address(result), $0,
-                images, pixels, x.channels, groups, epsilon, activation.kernel)
+        return try scratch.pointer.withMemoryRebound(to: Double.self, capacity: doubles) {
+            guard
+                let statistics = tmdne_group_statistics(
+                    address(x), shift.map(address), shift?.rows ?? 1, address(scale), address(bias), $0, images, pixels,
+                    x.channels, groups, epsilon)
+            else { preconditionFailure("statistics lie in the scratch memory") }
+            return try body(statistics)
         }
-        return result
     }
 
     package func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
@@ -160,7 +177,7 @@ extension CPUDevice {
 }
 
 extension Activation {
-    fileprivate var kernel: tmdne_activation {
+    var kernel: tmdne_activation {
         switch self {
         case .identity: TMDNE_IDENTITY
         case .silu: TMDNE_SILU

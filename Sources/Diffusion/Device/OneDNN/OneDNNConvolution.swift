@@ -7,6 +7,8 @@ final class OneDNNConvolution: ConvolutionKernel {
         var height: Int
         var width: Int
         var isAdding: Bool
+        var paddingTop: Int
+        var paddingBottom: Int
     }
 
     private let device: CPUDevice
@@ -29,7 +31,9 @@ final class OneDNNConvolution: ConvolutionKernel {
 
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
-        let key = Key(batch: x.shape[0], height: x.shape[1], width: x.shape[2], isAdding: residual != nil)
+        let key = Key(
+            batch: x.shape[0], height: x.shape[1], width: x.shape[2], isAdding: residual != nil,
+            paddingTop: shape.padding, paddingBottom: shape.padding)
         let result = try device.empty([key.batch, shape.output(key.height), shape.output(key.width), shape.outputs])
         if let residual {
             precondition(residual.shape == result.shape, "cannot add \(residual.shape) to \(result.shape)")
@@ -38,6 +42,35 @@ final class OneDNNConvolution: ConvolutionKernel {
         }
         let (primitive, weights) = try primitive(for: key)
         try primitive.run([device.address(x), weights, bias.pointer, device.address(result)])
+        return result
+    }
+
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+        precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
+        precondition(shape.stride == 1 && 2 * shape.padding == shape.kernel - 1, "\(shape) does not keep the size")
+        let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
+        let result = try device.empty([x.shape[0], height, width, shape.outputs])
+        if let residual {
+            precondition(residual.shape == result.shape, "cannot add \(residual.shape) to \(result.shape)")
+            device.address(result).update(from: device.address(residual), count: result.count)
+        }
+        let step = shape.bandRows(width: width)
+        try device.withRows(of: x, prepared: preparation) { rows in
+            for image in 0..<x.shape[0] {
+                for first in stride(from: 0, to: height, by: step) {
+                    let last = min(first + step, height)
+                    // A band needs its neighbours' rows, but what lies beyond the picture is padding.
+                    let source = max(first - shape.padding, 0)..<min(last + shape.padding, height)
+                    let key = Key(
+                        batch: 1, height: source.count, width: width, isAdding: residual != nil,
+                        paddingTop: shape.padding - (first - source.lowerBound),
+                        paddingBottom: shape.padding - (source.upperBound - last))
+                    let (primitive, weights) = try primitive(for: key)
+                    let target = device.address(result) + (image * height + first) * width * shape.outputs
+                    try rows(image, source) { try primitive.run([$0, weights, bias.pointer, target]) }
+                }
+            }
+        }
         return result
     }
 
@@ -50,14 +83,19 @@ final class OneDNNConvolution: ConvolutionKernel {
             [shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_format_tag_any)
         var bias = try OneDNNLibrary.descriptor([shape.outputs], dnnl_a)
         var target = try OneDNNLibrary.descriptor(
-            [key.batch, shape.outputs, shape.output(key.height), shape.output(key.width)], dnnl_nhwc)
+            [
+                key.batch, shape.outputs,
+                (key.height + key.paddingTop + key.paddingBottom - shape.kernel) / shape.stride + 1,
+                shape.output(key.width),
+            ], dnnl_nhwc)
         let strides = [dnnl_dim_t](repeating: dnnl_dim_t(shape.stride), count: 2)
-        let padding = [dnnl_dim_t](repeating: dnnl_dim_t(shape.padding), count: 2)
+        let before = [key.paddingTop, shape.padding].map { dnnl_dim_t($0) }
+        let after = [key.paddingBottom, shape.padding].map { dnnl_dim_t($0) }
         var description = dnnl_convolution_desc_t()
         try OneDNNLibrary.check(
             dnnl_convolution_forward_desc_init(
                 &description, dnnl_forward_inference, dnnl_convolution_direct, &source, &kernel, &bias, &target,
-                strides, padding, padding),
+                strides, before, after),
             "dnnl_convolution_forward_desc_init")
 
         var postOperations: dnnl_post_ops_t?

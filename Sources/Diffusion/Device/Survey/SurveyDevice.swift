@@ -1,0 +1,145 @@
+import CKernels
+
+/// A device that computes nothing: networks run on it to learn what memory they take, and to have their weights' names and
+/// shapes checked, before anything is read.
+///
+/// The memory is that of ``CPUDevice``, whose buffers it counts one by one.
+final class SurveyDevice: Device {
+    let meter = MemoryMeter()
+    let label = "survey"
+    let precision = Precision.fp32
+
+    var widestHead: Int { tmdne_attention_widest() }
+
+    func trim() { meter.trim() }
+
+    func upload(_ values: [Float], shape: [Int]) -> Tensor { empty(shape) }
+
+    func upload(_ weights: WeightTensor) -> Tensor { empty(weights.shape) }
+
+    /// Zeros.
+    func download(_ tensor: Tensor) -> [Float] { Array(repeating: 0, count: tensor.count) }
+
+    func convolution(
+        _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
+    ) -> any ConvolutionKernel {
+        SurveyConvolution(shape: shape, weights: SurveyedWeights(weights, bias: bias, meter: meter), device: self)
+    }
+
+    func linear(
+        inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
+    ) -> any LinearKernel {
+        SurveyLinear(outputs: outputs, weights: SurveyedWeights(weights, bias: bias, meter: meter), device: self)
+    }
+
+    func groupNorm(
+        _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
+        activation: Activation
+    ) -> Tensor {
+        let result = empty(x.shape)
+        _ = groupScratch(x, groups: groups)
+        return result
+    }
+
+    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) -> Tensor { empty(x.shape) }
+
+    func attention(
+        queries: TensorSlice, keys: TensorSlice, values: TensorSlice, heads: Int, headWidth: Int, isCausal: Bool
+    ) -> Tensor {
+        let batch = queries.tensor.shape[0]
+        let keyBatch = keys.tensor.shape[0]
+        let result = empty([batch, queries.tensor.rows / batch, heads * headWidth])
+        _ = meter.buffer(
+            count: tmdne_attention_scratch(keyBatch, heads, headWidth, keys.tensor.rows / keyBatch))
+        return result
+    }
+
+    func gatedGELU(_ x: Tensor) -> Tensor { empty(x.shape.dropLast() + [x.channels / 2]) }
+
+    func activate(_ x: Tensor, _ activation: Activation) -> Tensor { empty(x.shape) }
+
+    func resized(_ x: Tensor, height: Int, width: Int) -> Tensor {
+        empty([x.shape[0], height, width, x.channels])
+    }
+
+    func concatenated(_ a: Tensor, _ b: Tensor) -> Tensor {
+        empty(a.shape.dropLast() + [a.channels + b.channels])
+    }
+
+    fileprivate func empty(_ shape: [Int]) -> Tensor {
+        Tensor(shape: shape, storage: meter.buffer(count: shape.reduce(1, *)))
+    }
+
+    /// The statistics of a group norm, in double precision.
+    fileprivate func groupScratch(_ x: Tensor, groups: Int) -> MeteredBuffer {
+        meter.buffer(count: 2 * tmdne_group_norm_scratch(x.shape[0], x.rows / x.shape[0], x.channels, groups))
+    }
+}
+
+/// Weights that count from their layer's first run on.
+private final class SurveyedWeights {
+    private let count: Int
+    private let meter: MemoryMeter
+    private let bias: MeteredBuffer?
+    private var isPacked = false
+
+    init(_ weights: WeightTensor, bias: WeightTensor?, meter: MemoryMeter) {
+        count = weights.count
+        self.meter = meter
+        self.bias = bias.map { meter.buffer(count: $0.count) }
+    }
+
+    deinit { if isPacked { meter.unpack(count: count) } }
+
+    func pack() {
+        guard !isPacked else { return }
+        isPacked = true
+        meter.pack(count: count)
+    }
+}
+
+private final class SurveyConvolution: ConvolutionKernel {
+    private let shape: ConvolutionShape
+    private let weights: SurveyedWeights
+    private let device: SurveyDevice
+
+    init(shape: ConvolutionShape, weights: SurveyedWeights, device: SurveyDevice) {
+        self.shape = shape
+        self.weights = weights
+        self.device = device
+    }
+
+    func apply(_ x: Tensor, adding residual: Tensor?) -> Tensor {
+        weights.pack()
+        return device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
+    }
+
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) -> Tensor {
+        weights.pack()
+        let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
+        let result = device.empty([x.shape[0], height, width, shape.outputs])
+        let rows = min(shape.bandRows(width: width) + shape.kernel, height)
+        let band = device.meter.buffer(count: rows * width * shape.inputs)
+        guard case .normalised(_, _, let groups, _, _) = preparation else { return result }
+        let statistics = device.groupScratch(x, groups: groups)
+        // All three are there at once.
+        return withExtendedLifetime((band, statistics)) { result }
+    }
+}
+
+private final class SurveyLinear: LinearKernel {
+    private let outputs: Int
+    private let weights: SurveyedWeights
+    private let device: SurveyDevice
+
+    init(outputs: Int, weights: SurveyedWeights, device: SurveyDevice) {
+        self.outputs = outputs
+        self.weights = weights
+        self.device = device
+    }
+
+    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) -> Tensor {
+        weights.pack()
+        return device.empty(x.shape.dropLast() + [outputs])
+    }
+}

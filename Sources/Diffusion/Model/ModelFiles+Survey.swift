@@ -1,0 +1,83 @@
+/// Memory that rendering takes, in bytes.
+package struct MemoryNeed: Equatable, Sendable {
+    /// Weights as they are packed for computing, when the most memory is taken.
+    package let weights: Int
+    /// All that is taken at that time, the program itself included; pages of the model's file that the system may take back at
+    /// any time are not.
+    package let total: Int
+
+    /// The program with its libraries, before a model is loaded; measured.
+    fileprivate static let program = 64 << 20
+}
+
+extension ModelFiles {
+    /// Makes sure that the weights are those of the config, from the files' headers alone.
+    ///
+    /// - Throws: ``DiffusionError/mismatchedTensors(path:missing:misfits:unused:)`` with the names of all tensors that are
+    ///   missing, left over or of another shape, or what ``ModelFiles`` throws when a file is damaged.
+    package func check() throws {
+        _ = try SurveyedModel(self)
+    }
+
+    /// What rendering a picture of `width` times `height` pixels with guidance takes.
+    ///
+    /// Found by running the networks without numbers, in the order in which ``Pipeline`` does.
+    ///
+    /// - Parameter cells: how many cells are at hand; a batch takes as many of them as ``Pipeline`` would.
+    /// - Throws: as ``check()`` does.
+    package func memory(width: Int, height: Int, cells: Int = 1) throws -> MemoryNeed {
+        let model = try SurveyedModel(self)
+        let batch = 2 * min(cells, Pipeline.cellsAtOnce(config, width: width, height: height))
+        try model.render(width: width, height: height, batch: batch)
+        // The picture as floats, once more for rounding, and as bytes.
+        let picture = width * height * 3 * (2 * MemoryLayout<Float>.stride + 1)
+        return MemoryNeed(
+            weights: model.device.meter.peakWeights, total: model.device.meter.peak + picture + MemoryNeed.program)
+    }
+}
+
+/// A model on a ``SurveyDevice``.
+private struct SurveyedModel {
+    let device = SurveyDevice()
+    private let config: ModelConfig
+    private let textEncoders: [TextEncoder]
+    private let unet: UNet
+    private let decoder: VAEDecoder
+
+    init(_ files: any ModelFiles) throws {
+        let device = device
+        /// Builds one part and tells all that is wrong with it.
+        func surveyed<Part>(_ weights: WeightSource, _ build: (LayerSource) throws -> Part) throws -> Part {
+            let survey = WeightSurvey()
+            let part = try build(LayerSource(device: device, weights: weights, survey: survey))
+            try survey.report(path: weights.path)
+            return part
+        }
+        config = files.config
+        textEncoders = try zip(files.config.textEncoders, files.textEncoderWeights()).map { config, weights in
+            try surveyed(weights) { try TextEncoder(config: config, source: $0) }
+        }
+        unet = try surveyed(files.unetWeights()) { try UNet(config: files.config.unet, source: $0) }
+        decoder = try surveyed(files.vaeWeights()) { try VAEDecoder(config: files.config.vae, source: $0) }
+    }
+
+    /// Encodes two texts, evaluates the UNet and decodes a picture.
+    func render(width: Int, height: Int, batch: Int) throws {
+        for (encoder, config) in zip(textEncoders, config.textEncoders) {
+            let tokens = [Int32](repeating: 0, count: config.positionCount)
+            _ = try encoder([tokens, tokens])
+        }
+        let length = config.textEncoders.first?.positionCount ?? 0
+        let text = Conditioning(
+            states: Array(repeating: 0, count: length * config.contextDim), tokenCount: length,
+            pooled: Array(repeating: 0, count: config.unet.addedCondition?.pooledDim ?? 0))
+        let context = try unet.context(of: [text, text])
+        let shape = [batch, height / config.vae.upscaling, width / config.vae.upscaling, config.vae.latentChannels]
+        _ = try unet(
+            device.upload([], shape: shape), timestep: 500,
+            guidances: unet.readsGuidance ? Array(repeating: 1, count: batch) : [], context: context)
+        if Pipeline.isLarge(width: width, height: height) { device.trim() }
+        let latents = [Float](repeating: 0, count: shape.dropFirst().reduce(1, *))
+        _ = try decoder(latents, shape: [1] + shape.dropFirst(), on: device)
+    }
+}

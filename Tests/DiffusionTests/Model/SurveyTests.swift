@@ -1,0 +1,102 @@
+import Foundation
+import Testing
+
+@testable import Diffusion
+
+@Suite("A model is surveyed before it is loaded")
+struct SurveyTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test(
+        "and sound ones of every family pass", arguments: ["random-sd15", "random-linear", "family-sd2", "family-sdxl"])
+    func sound(name: String) throws {
+        try ModelFolder(path: "\(Golden.folder)/\(name)").check()
+    }
+
+    @Test("and all tensors that do not fit the config are named at once")
+    func misfits() throws {
+        try folder.copy(Golden.model)
+        let path = "\(folder.path)/tmdne-tiny"
+        try folder.copyJSON(
+            "\(path)/unet/config.json", to: "tmdne-tiny/unet/config.json",
+            edits: ["layers_per_block": "[2, 3, 2]", "conv_out_kernel": "1"])
+        let model = try ModelFolder(path: path)
+        let error = #expect(throws: DiffusionError.self) { try model.check() }
+        guard case .mismatchedTensors(let place, let missing, let misfits, let unused) = try #require(error) else {
+            Issue.record("another error: \(String(describing: error))")
+            return
+        }
+        #expect(place == "\(path)/unet")
+        #expect(missing.contains("down_blocks.1.resnets.2.conv1.weight"))
+        #expect(missing.contains("up_blocks.1.resnets.3.norm1.bias"))
+        #expect(misfits == ["conv_out.weight: [4, 64, 3, 3] instead of [4, 64, 1, 1]"])
+        #expect(unused.isEmpty)
+        let text = try #require(error).description
+        #expect(text.contains("1 of another shape or type (conv_out.weight: [4, 64, 3, 3] instead of [4, 64, 1, 1])"))
+    }
+
+    @Test("and tensors that the config does not use are named")
+    func unused() throws {
+        try folder.copy(Golden.model)
+        let path = "\(folder.path)/tmdne-tiny"
+        try folder.copyJSON(
+            "\(path)/vae/config.json", to: "tmdne-tiny/vae/config.json", edits: ["mid_block_add_attention": "false"])
+        let model = try ModelFolder(path: path)
+        let error = #expect(throws: DiffusionError.self) { try model.check() }
+        guard case .mismatchedTensors(_, let missing, let misfits, let unused) = try #require(error) else {
+            Issue.record("another error: \(String(describing: error))")
+            return
+        }
+        #expect(missing.isEmpty && misfits.isEmpty)
+        #expect(unused.contains { $0.hasPrefix("decoder.mid_block.attentions.0.") })
+    }
+
+    @Test("and the memory that it counts is that of the processor's buffers, byte by byte", arguments: [64, 128])
+    func buffers(size: Int) throws {
+        let model = try ModelFolder(path: "\(Golden.folder)/random-sd15")
+        let (device, survey) = (try CPUDevice(), SurveyDevice())
+        for device in [device, survey] as [any Device] {
+            let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
+            let decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
+            let text = Conditioning(states: Array(repeating: 0, count: 77 * 32), tokenCount: 77)
+            let latents = [Float](repeating: 0, count: 4 * size * size / 64)
+            _ = try unet(
+                try device.upload(latents, shape: [1, size / 8, size / 8, 4]), timestep: 1,
+                context: try unet.context(of: [text]))
+            _ = try decoder(latents, shape: [1, size / 8, size / 8, 4], on: device)
+        }
+        #expect(device.pooledBytes > 0 && survey.meter.pooledBytes == device.pooledBytes)
+    }
+
+    @Test("and what it takes grows with the picture and with the cells at once")
+    func growth() throws {
+        let model = try ModelFolder(path: Golden.model)
+        let small = try model.memory(width: 64, height: 64)
+        let batch = try model.memory(width: 64, height: 64, cells: 14)
+        let large = try model.memory(width: 512, height: 512)
+        #expect(small.total < batch.total && batch.total < large.total)
+        // UNet, decoder and the small text encoder stay packed in single precision.
+        #expect(small.weights == large.weights && (20_000_000..<100_000_000).contains(small.weights))
+    }
+
+    @Test("and a picture beyond the budget is refused with both numbers before anything is read")
+    func budget() throws {
+        let model = try ModelFolder(path: Golden.model)
+        let needed = try model.memory(width: 256, height: 256).total
+        let row = RowRequest(
+            prompt: "a", negativePrompt: "", guidances: [5], seed: 1, steps: 1, sampler: .euler, width: 256, height: 256
+        )
+        let tight = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed - 1)
+        #expect(
+            throws: DiffusionError.overBudget(width: 256, height: 256, needed: needed, budget: needed - 1)
+        ) { try tight.render(row) { _ in } }
+        let enough = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed)
+        var count = 0
+        try enough.render(row) { _ in count += 1 }
+        #expect(count == 1)
+    }
+}
