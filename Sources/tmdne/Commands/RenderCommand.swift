@@ -40,7 +40,7 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Width and height in pixels, such as 512x512; the model's own size unless given.")
     var size: String?
 
-    @Option(help: "A built-in model, or the path of a diffusers folder.")
+    @Option(help: "A built-in model, or the path of a diffusers folder or a .safetensors file.")
     var model = "tmdne-tiny"
 
     @Option(help: "Precision of the networks: auto or fp32.")
@@ -56,12 +56,12 @@ struct RenderCommand: ParsableCommand {
         let settings = try settings()
         let locator = ModelLocator()
         let path = try locator.locate(model)
-        let folder = try ModelFolder(path: path)
+        let files = try ModelOpener.open(path)
         let fingerprint = try ModelFingerprint.compute(of: path)
-        let size = try settings.size ?? Self.nativeSize(of: folder)
+        let size = try settings.size ?? Self.nativeSize(of: files.config)
         let style = settings.style
         let sampler = settings.sampler
-        let (options, files) = try settings.options.resolved(for: sampler) { file, _ in
+        let (options, names) = try settings.options.resolved(for: sampler) { file, _ in
             try ModelFingerprint.compute(of: try locator.locate(file))
         }
         let cell = Cell(
@@ -70,9 +70,10 @@ struct RenderCommand: ParsableCommand {
             prompt: style.compose(prompt: prompt), sampler: sampler, seed: seed, steps: steps, width: size.width)
         let granted = GrantedCell(
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
-            style: style.name, files: files)
-        let engine = DiffusionEngine(device: try CPUDevice()) { _, _ in folder }
-        try engine.prepare(model: model, fingerprint: fingerprint)
+            style: style.name, files: names)
+        let engine = DiffusionEngine(
+            device: try CPUDevice(), findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
+        try engine.prepare(model: model, for: granted)
         try engine.render([granted], progress: { _ in true }) { image in
             let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
             let metadata = ImageMetadata(
@@ -141,9 +142,9 @@ struct RenderCommand: ParsableCommand {
     }
 
     /// The size that the model was trained at, 512x512 if it does not tell.
-    private static func nativeSize(of folder: ModelFolder) throws -> ImageSize {
-        let sides = folder.config.unet.sampleSize ?? [64, 64]
-        return try ImageSize("\(sides[1] * folder.config.vae.upscaling)x\(sides[0] * folder.config.vae.upscaling)")
+    private static func nativeSize(of config: ModelConfig) throws -> ImageSize {
+        let sides = config.unet.sampleSize ?? [64, 64]
+        return try ImageSize("\(sides[1] * config.vae.upscaling)x\(sides[0] * config.vae.upscaling)")
     }
 }
 
