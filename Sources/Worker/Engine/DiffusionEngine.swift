@@ -101,15 +101,10 @@ package final class DiffusionEngine: Engine {
     }
 
     private static func request(for row: [GrantedCell]) throws -> RowRequest {
-        let cell = row[0].cell
-        guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
-            throw WorkerError.engineUnavailable(reason: "this version has no sampler \(cell.sampler.rawValue)")
+        guard let request = RowRequest(row) else {
+            preconditionFailure("Diffusion knows everything that a sweep can name")
         }
-        // By way of the text: the nearest Double of what the sweep file says.
-        let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }
-        return RowRequest(
-            prompt: cell.prompt, negativePrompt: cell.negativePrompt, guidances: guidances, seed: cell.seed,
-            steps: cell.steps, sampler: sampler, width: cell.width, height: cell.height)
+        return request
     }
 }
 
