@@ -22,9 +22,7 @@ struct PlannedSweep {
             // A model that can't be rendered is told before anything is planned: this reads the configs and the
             // headers of the weights.
             let files = try ModelOpener.open(path)
-            _ = (
-                try files.tokenizers(), try files.textEncoderWeights(), try files.unetWeights(), try files.vaeWeights()
-            )
+            try files.check()
             models[name] = files
             return try ModelFingerprint.compute(of: path)
         }
@@ -40,6 +38,19 @@ struct PlannedSweep {
 
     /// The path of a LoRA or VAE that the plan names.
     func file(_ name: String) throws -> String { try locator.locate(name) }
+
+    /// Sentences about prompts of which the models do not see everything.
+    ///
+    /// - Throws: What is wrong with a model's tokenizer.
+    func warnings() throws -> [String] {
+        var known: [String: TruncationReport] = [:]
+        for planned in plan.cells {
+            let model = plan.positions[planned.firstPosition].model
+            guard let files = models[model] else { continue }
+            try known[model, default: TruncationReport(tokenizer: files.tokenizers()[0])].add(planned.cell)
+        }
+        return known.keys.sorted().flatMap { known[$0]?.sentences ?? [] }
+    }
 
     /// The shards as workers are granted them.
     var grants: [[GrantedCell]] {
