@@ -25,7 +25,8 @@ struct TMDNE: AsyncParsableCommand {
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
             CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
             CommandGroup(
-                name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
+                name: "Models and images",
+                subcommands: [RenderCommand.self, VerifyCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
         ])
 

@@ -27,6 +27,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let planned = try PlannedSweep(file: sweep)
+        try planned.warnings().forEach(Console.note)
         try await SweepHost(
             directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
             worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), logger: log.logger("tmdne")

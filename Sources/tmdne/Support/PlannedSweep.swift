@@ -50,6 +50,19 @@ struct PlannedSweep {
     /// The path of a LoRA or VAE that the plan names.
     func file(_ name: String) throws -> String { try locator.locate(name) }
 
+    /// Sentences about prompts of which the models do not see everything.
+    ///
+    /// - Throws: What is wrong with a model's tokenizer.
+    func warnings() throws -> [String] {
+        var known: [String: TruncationReport] = [:]
+        for planned in plan.cells {
+            let model = plan.positions[planned.firstPosition].model
+            guard let files = models[model] else { continue }
+            try known[model, default: TruncationReport(tokenizer: files.tokenizers()[0])].add(planned.cell)
+        }
+        return known.keys.sorted().flatMap { known[$0]?.sentences ?? [] }
+    }
+
     /// The shards as workers are granted them.
     var grants: [[GrantedCell]] {
         let cells = Dictionary(uniqueKeysWithValues: plan.cells.map { ($0.key, $0) })
