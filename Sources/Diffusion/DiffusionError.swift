@@ -18,6 +18,8 @@ package enum DiffusionError: Error, Equatable, Sendable {
     case missingTensor(name: String, path: String)
     /// The weights hold tensors that the config does not use.
     case unusedTensors(names: [String], path: String)
+    /// A model that cannot be rendered with; what it is or lacks, and what to do, follows its path in a sentence.
+    case unsuitableModel(path: String, problem: String)
     /// A file exists but cannot be read.
     case unreadableFile(path: String, reason: String)
     /// A tensor has another shape than the config asks for.
@@ -66,6 +68,8 @@ extension DiffusionError: CustomStringConvertible {
         case .unusedTensors(let names, let path):
             "\(path) holds tensors that its config.json does not use, \(names.count) in all "
                 + "(\(Self.sample(of: names))); check that both belong together."
+        case .unsuitableModel(let path, let problem):
+            "\(path) \(problem)."
         case .unreadableFile(let path, let reason):
             "\(path) cannot be read: \(reason)."
         case .wrongShape(let name, let path, let expected, let found):
@@ -100,7 +104,7 @@ extension DiffusionError: CustomStringConvertible {
     }
 
     /// The first names of a list, enough to recognise what they are about.
-    private static func sample(of names: [String]) -> String {
+    static func sample(of names: [String]) -> String {
         names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
     }
 }

@@ -1,4 +1,3 @@
 import Coordinator
 import Hummingbird
 import Mustache
-

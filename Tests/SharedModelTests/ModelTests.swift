@@ -131,9 +131,15 @@ struct ModelTests {
         }
     }
 
-    @Test("a single safetensors file has a fingerprint that its name does not change")
+    @Test("a single safetensors file has its SHA-256 for a fingerprint, and is found without its ending")
     func singleFile() throws {
         try TemporaryFolder.with { folder in
+            // printf weights | sha256sum
+            let named = try folder.write("work/Models/named.safetensors", "weights")
+            let hash = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
+            #expect(try ModelFingerprint.compute(of: named) == hash)
+            #expect(try locator(folder).locate("named") == named)
+            #expect(try locator(folder).locate("named", fingerprint: hash) == named)
             let first = try folder.write("a.safetensors", String(repeating: "weights", count: 1_000_000))
             let second = try folder.write("b.safetensors", String(repeating: "weights", count: 1_000_000))
             #expect(try ModelFingerprint.compute(of: first) == ModelFingerprint.compute(of: second))
@@ -192,6 +198,15 @@ struct ModelTests {
             #expect(try locator.locate("\(folder.path)/work/models/m") == "\(folder.path)/work/models/m")
             try folder.write("home/m/model_index.json", "{}")
             #expect(try locator.locate("~/m") == "\(folder.path)/home/m")
+        }
+    }
+
+    @Test("a pickle is refused as what it is", arguments: ["model.ckpt", "MODEL.CKPT", "model.pt", "model.bin"])
+    func pickles(name: String) throws {
+        try TemporaryFolder.with { folder in
+            try folder.write("work/\(name)", "PK")
+            let error = #expect(throws: SharedModelError.self) { try locator(folder).locate("./\(name)") }
+            #expect(try #require(error).description.contains("is a pickle, which can run code"))
         }
     }
 

@@ -6,7 +6,11 @@ import Testing
 /// Lines 1 to 3 of a file that needs nothing more.
 private let head = "model: m\nsize: 64x64\nprompts: p\n"
 private let keys = Sweep.Key.allCases.map(\.rawValue)
-private let samplers = ["ddim", "dpmpp-2m", "dpmpp-2m-karras", "euler", "euler-a"]
+private let samplers = [
+    "ddim", "euler", "euler-a", "heun", "lms", "dpm2", "dpm2-a", "dpmpp-2m", "dpmpp-2m-sde", "dpmpp-sde",
+    "dpmpp-3m-sde",
+    "unipc", "pndm", "lcm", "tcd",
+]
 private let styles = ["sai-photographic", "none", "cinematic-default"]
 
 @Suite("Sweep files that are refused")

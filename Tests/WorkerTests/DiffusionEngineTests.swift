@@ -13,21 +13,26 @@ struct DiffusionEngineTests {
         .appendingPathComponent("Models/tmdne-tiny").path
 
     private static func engine() throws -> DiffusionEngine {
-        DiffusionEngine(device: try CPUDevice()) { _, _ in try ModelFolder(path: path) }
+        DiffusionEngine(device: try CPUDevice(), findFile: { name, _ in name }) { _, _ in try ModelFolder(path: path) }
     }
 
-    private static func granted(guidance: String, prompt: String = "woman", width: Int = 64) throws -> GrantedCell {
+    private static func granted(
+        guidance: String, prompt: String = "woman", width: Int = 64, fingerprint: String = "a",
+        options: RenderOptions = .init(), files: [String: String] = [:]
+    ) throws -> GrantedCell {
         let cell = Cell(
-            fingerprint: "a", guidance: try #require(Decimal(string: guidance)), height: 64, negativePrompt: "bangs",
-            prompt: prompt, sampler: .dpmpp2mKarras, seed: 52_794_693, steps: 3, width: width)
+            fingerprint: fingerprint, guidance: try #require(Decimal(string: guidance)), height: 64,
+            negativePrompt: "bangs",
+            options: options, prompt: prompt, sampler: .dpmpp2mKarras, seed: 52_794_693, steps: 3, width: width)
         return GrantedCell(
-            key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: "", style: "none")
+            key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: "", style: "none",
+            files: files)
     }
 
     @Test("every cell comes out once, under its own key, and the last group is known as such when it begins")
     func shard() throws {
         let engine = try Self.engine()
-        try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
+        try engine.prepare(model: "tmdne-tiny", for: Self.granted(guidance: "5"))
         // Two rows, the first with cells that batch differently: without guidance and with it.
         let cells = try [
             Self.granted(guidance: "7.5"), Self.granted(guidance: "1"), Self.granted(guidance: "5", prompt: "man"),
@@ -58,7 +63,7 @@ struct DiffusionEngineTests {
     @Test("the first step after a no is not taken")
     func stop() throws {
         let engine = try Self.engine()
-        try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
+        try engine.prepare(model: "tmdne-tiny", for: Self.granted(guidance: "5"))
         var steps = 0
         try engine.render([try Self.granted(guidance: "5"), try Self.granted(guidance: "6", prompt: "man")]) { _ in
             steps += 1
@@ -72,13 +77,13 @@ struct DiffusionEngineTests {
     @Test("another model of the same name is refused, and the one that is loaded stays")
     func otherModel() throws {
         let wanted = String(repeating: "b", count: 64)
-        let engine = DiffusionEngine(device: try CPUDevice()) { name, fingerprint in
+        let engine = DiffusionEngine(device: try CPUDevice(), findFile: { name, _ in name }) { name, fingerprint in
             if fingerprint == "a" { return try ModelFolder(path: Self.path) }
             return try ModelFolder(path: try ModelLocator().locate(Self.path, fingerprint: fingerprint))
         }
-        try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
+        try engine.prepare(model: "tmdne-tiny", for: Self.granted(guidance: "5"))
         let error = #expect(throws: SharedModelError.self) {
-            try engine.prepare(model: "tmdne-tiny", fingerprint: wanted)
+            try engine.prepare(model: "tmdne-tiny", for: Self.granted(guidance: "5", fingerprint: wanted))
         }
         let sentence = "\(try #require(error))"
         #expect(sentence.contains(wanted.prefix(8)) && sentence.contains(Self.path))
@@ -90,10 +95,65 @@ struct DiffusionEngineTests {
     @Test("a size that the model can't draw is an error, not the end")
     func wrongSize() throws {
         let engine = try Self.engine()
-        try engine.prepare(model: "tmdne-tiny", fingerprint: "a")
+        try engine.prepare(model: "tmdne-tiny", for: Self.granted(guidance: "5"))
         let cell = try Self.granted(guidance: "5", width: 3)
         #expect(throws: (any Error).self) {
             try engine.render([cell], progress: { _ in true }, emit: { _ in })
         }
+    }
+
+    @Test("LoRAs and another VAE change the picture, and the plain model comes back after them")
+    func loras() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "tmdne-lora-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let lora = folder.appending(path: "lora.safetensors").path
+        try Self.loraBytes(layer: "conv_in", outputs: 64, inputs: 4, kernel: 3).write(to: URL(filePath: lora))
+        let vae = URL(filePath: Self.path).appending(path: "vae/diffusion_pytorch_model.safetensors").path
+
+        let engine = try Self.engine()
+        func pixels(_ loras: [String], vae: String? = nil) throws -> [UInt8] {
+            var options = RenderOptions()
+            options.loras =
+                loras.isEmpty ? nil : loras.map { RenderOptions.LoRA(file: "l", weight: Decimal(string: $0) ?? 0) }
+            options.vae = vae.map { _ in "v" }
+            let cell = try Self.granted(guidance: "1", options: options, files: ["l": lora, "v": vae ?? ""])
+            try engine.prepare(model: "tmdne-tiny", for: cell)
+            var result: [UInt8] = []
+            try engine.render([cell], progress: { _ in true }) { result = $0.pixels }
+            return result
+        }
+        let plain = try pixels([])
+        let merged = try pixels(["0.5"])
+        #expect(merged != plain)
+        #expect(try pixels(["0.25"]) != merged)
+        #expect(try pixels([]) == plain)
+        // The model's own VAE, by another way.
+        #expect(try pixels([], vae: vae) == plain)
+    }
+
+    @Test("a LoRA that this host does not have is an error of the preparation")
+    func missingLoRA() throws {
+        var options = RenderOptions()
+        options.loras = [RenderOptions.LoRA(file: "l", weight: 1)]
+        let cell = try Self.granted(guidance: "1", options: options, files: ["l": "/nowhere.safetensors"])
+        #expect(throws: DiffusionError.missingFile(path: "/nowhere.safetensors", remedy: "check the model's path")) {
+            try Self.engine().prepare(model: "tmdne-tiny", for: cell)
+        }
+    }
+
+    /// A LoRA of rank 1 for one layer of the UNet, as a safetensors file.
+    private static func loraBytes(layer: String, outputs: Int, inputs: Int, kernel: Int) -> Data {
+        let counts = [outputs, inputs * kernel * kernel]
+        let header = """
+            {"unet.\(layer).lora_B.weight":{"dtype":"F32","shape":[\(outputs),1,1,1],"data_offsets":[0,\(4 * counts[0])]},\
+            "unet.\(layer).lora_A.weight":{"dtype":"F32","shape":[1,\(inputs),\(kernel),\(kernel)],\
+            "data_offsets":[\(4 * counts[0]),\(4 * (counts[0] + counts[1]))]}}
+            """
+        var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) } + Data(header.utf8)
+        for index in 0..<counts[0] + counts[1] {
+            withUnsafeBytes(of: Float(index % 7 - 3) / 5) { data.append(contentsOf: $0) }
+        }
+        return data
     }
 }

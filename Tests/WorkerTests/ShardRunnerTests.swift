@@ -21,7 +21,7 @@ private final class ScriptedEngine: Engine {
     var onStep: (EngineProgress) -> Void = { _ in }
     private(set) var calls: [[CellKey]] = []
 
-    func prepare(model: String, fingerprint: String) throws {
+    func prepare(model: String, for cell: GrantedCell) throws {
         guard isModelUsable else { throw Failure() }
     }
 

@@ -323,7 +323,7 @@ private final class NoiseEngine: Engine {
         self.seconds = seconds
     }
 
-    func prepare(model: String, fingerprint: String) {}
+    func prepare(model: String, for cell: GrantedCell) {}
 
     func render(
         _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void

@@ -8,6 +8,7 @@ struct CSVRecord {
     static let header = CSVRecord([
         "position", "prompt", "style", "guidance", "seed", "steps", "sampler", "width", "height", "cell", "state",
         "image", "sha256", "worker", "attempts", "verdict", "encode", "denoise", "decode", "png", "upload", "total",
+        "options",
     ])
 
     init(_ fields: [String]) {
@@ -25,6 +26,7 @@ struct CSVRecord {
                 row.sampler.rawValue, "\(row.width)", "\(row.height)", row.cell.hex, row.state, row.image ?? "",
                 row.sha256 ?? "", row.worker ?? "", "\(row.attempts)", row.verdict ?? "",
             ] + seconds.map { seconds in seconds.map { "\($0)" } ?? "" }
+            + [row.options.isDefault ? "" : String(decoding: row.options.canonicalJSON, as: UTF8.self)]
     }
 
     /// The record with its line end, CR LF.

@@ -13,6 +13,7 @@ struct SheetContent: Equatable {
         let sampler: SamplerName
         let width: Int
         let height: Int
+        let options: RenderOptions
 
         init(_ row: GridRow) {
             model = row.model
@@ -23,6 +24,7 @@ struct SheetContent: Equatable {
             sampler = row.sampler
             width = row.width
             height = row.height
+            options = row.options
         }
     }
 

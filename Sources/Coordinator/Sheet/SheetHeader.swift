@@ -26,6 +26,7 @@ struct SheetHeader: Equatable {
                 .negativePrompt,
                 setting.negativePrompt.isEmpty ? "no negative prompt" : "negative: \(setting.negativePrompt)"
             ),
+            (.options, setting.options.summary),
         ]
         difference = Self.line(described.filter { varying.contains($0.axis) }.map(\.text))
         settings = Self.line(described.filter { !varying.contains($0.axis) }.map(\.text))
@@ -76,6 +77,7 @@ struct SheetAxes: OptionSet {
     static let seed = SheetAxes(rawValue: 8)
     static let size = SheetAxes(rawValue: 16)
     static let negativePrompt = SheetAxes(rawValue: 32)
+    static let options = SheetAxes(rawValue: 64)
 
     init(rawValue: Int) {
         self.rawValue = rawValue
@@ -92,6 +94,7 @@ struct SheetAxes: OptionSet {
             if setting.seed != first.seed { insert(.seed) }
             if (setting.width, setting.height) != (first.width, first.height) { insert(.size) }
             if setting.negativePrompt != first.negativePrompt { insert(.negativePrompt) }
+            if setting.options != first.options { insert(.options) }
         }
     }
 }

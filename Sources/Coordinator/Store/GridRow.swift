@@ -28,6 +28,8 @@ package struct GridRow: Equatable, Sendable {
     package var sampler: SamplerName
     package var width: Int
     package var height: Int
+    /// What is set beyond the keys above, files named as the sweep file names them.
+    package var options = RenderOptions()
     package var cell: CellKey
     /// `pending`, `leased`, `done` or `failed`.
     package var state: String
@@ -47,7 +49,7 @@ package struct GridRow: Equatable, Sendable {
 extension GridRow: Encodable {
     private enum CodingKeys: String, CodingKey {
         case position, prompt, style, guidance, seed, steps, sampler, width, height, cell, state, image, sha256, worker
-        case attempts, verdict, timings
+        case attempts, verdict, timings, options
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -61,6 +63,7 @@ extension GridRow: Encodable {
         try container.encode(sampler, forKey: .sampler)
         try container.encode(width, forKey: .width)
         try container.encode(height, forKey: .height)
+        if !options.isDefault { try container.encode(options, forKey: .options) }
         try container.encode(cell, forKey: .cell)
         try container.encode(state, forKey: .state)
         try container.encode(image, forKey: .image)

@@ -46,7 +46,7 @@ struct PlanCheck {
     private static func checkSize(of planned: PlannedCell, at position: Position) throws {
         let granted = GrantedCell(
             key: planned.key, cell: planned.cell, position: position.index, rawPrompt: position.prompt,
-            rawNegativePrompt: position.negativePrompt, style: position.style)
+            rawNegativePrompt: position.negativePrompt, style: position.style, files: position.files)
         guard granted.wireBytes <= GrantSize.limit else {
             throw CoordinatorError.badPlan(
                 "the prompt at position \(position.index) is too long to be sent to a worker")
@@ -63,7 +63,7 @@ enum GrantSize {
 extension GrantedCell {
     /// Upper bound of the bytes that the cell takes as JSON in a grant.
     var wireBytes: Int {
-        let fixed = 1024
+        let fixed = 1024 + cell.options.canonicalJSON.count + Self.wireBytes(ofFiles: files)
         return [cell.prompt, cell.negativePrompt, rawPrompt, rawNegativePrompt, style].reduce(fixed) { sum, text in
             // A control character takes six bytes as JSON, a quote two.
             sum + text.utf8.reduce(0) { $0 + ($1 < 0x20 || $1 == 0x7F ? 6 : $1 == 0x22 || $1 == 0x5C ? 2 : 1) }

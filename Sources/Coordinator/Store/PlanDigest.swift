@@ -26,6 +26,10 @@ struct PlanDigest {
             }
             for number in [position.index, position.steps, position.width, position.height] { add(number) }
             add(position.seed)
+            for (fingerprint, name) in position.files.sorted(by: { $0.key < $1.key }) {
+                add(fingerprint)
+                add(name)
+            }
         }
         add(plan.cells.count)
         for cell in plan.cells {

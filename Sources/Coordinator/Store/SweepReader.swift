@@ -68,7 +68,8 @@ package struct SweepReader: Sendable {
 
     private static func gridRow(_ row: Row) throws -> GridRow {
         guard let guidance = Decimal(string: row["exact_guidance"]), let seed = UInt64(row["seed"] as String),
-            let sampler = SamplerName(rawValue: row["sampler"]), let cell = CellKey(hex: row["cell"])
+            let sampler = SamplerName(rawValue: row["sampler"]), let cell = CellKey(hex: row["cell"]),
+            let options = StoredOptions.options(row["options"]), let files = StoredOptions.files(row["files"])
         else {
             throw CoordinatorError.store("position \(row["position"] as Int) holds values that no plan wrote")
         }
@@ -81,7 +82,8 @@ package struct SweepReader: Sendable {
         return GridRow(
             position: row["position"], model: row["model"], prompt: row["prompt"],
             negativePrompt: row["negative_prompt"], style: row["style"], guidance: guidance, seed: seed,
-            steps: row["steps"], sampler: sampler, width: row["width"], height: row["height"], cell: cell,
+            steps: row["steps"], sampler: sampler, width: row["width"], height: row["height"],
+            options: options.named(files), cell: cell,
             state: row["state"], reason: row["reason"], image: row["image"], sha256: row["sha256"],
             worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"], timings: timings)
     }

@@ -158,7 +158,7 @@ extension SweepStore {
             """
             SELECT cell.*, fingerprint.text AS fingerprint_text, prompt.text AS prompt_text,
                 negative.text AS negative_text, model.text AS model_text, raw.text AS raw_text,
-                raw_negative.text AS raw_negative_text, style.text AS style_text
+                raw_negative.text AS raw_negative_text, style.text AS style_text, position.files AS files_text
             FROM cell
             JOIN phrase AS fingerprint ON fingerprint.id = cell.fingerprint
             JOIN phrase AS prompt ON prompt.id = cell.prompt
@@ -189,15 +189,16 @@ extension SweepStore {
 
     private static func grantedCell(_ row: Row) -> GrantedCell? {
         guard let key = CellKey(hex: row["key"]), let guidance = Decimal(string: row["guidance"]),
-            let seed = UInt64(row["seed"] as String), let sampler = SamplerName(rawValue: row["sampler"])
+            let seed = UInt64(row["seed"] as String), let sampler = SamplerName(rawValue: row["sampler"]),
+            let options = StoredOptions.options(row["options"]), let files = StoredOptions.files(row["files_text"])
         else { return nil }
         let cell = Cell(
             fingerprint: row["fingerprint_text"], guidance: guidance, height: row["height"],
-            negativePrompt: row["negative_text"], prompt: row["prompt_text"], sampler: sampler, seed: seed,
-            steps: row["steps"], width: row["width"])
+            negativePrompt: row["negative_text"], options: options, prompt: row["prompt_text"], sampler: sampler,
+            seed: seed, steps: row["steps"], width: row["width"])
         return GrantedCell(
             key: key, cell: cell, position: row["position"], rawPrompt: row["raw_text"],
-            rawNegativePrompt: row["raw_negative_text"], style: row["style_text"])
+            rawNegativePrompt: row["raw_negative_text"], style: row["style_text"], files: files)
     }
 
     /// - Returns: Whether the cell is parked now.

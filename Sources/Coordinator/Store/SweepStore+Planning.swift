@@ -65,6 +65,7 @@ private struct PlanWriter {
     /// By their bytes: strings are equal when they look alike, however their accents are encoded.
     private var phrases: [[UInt8]: Int64] = [:]
     private var decimals: [Decimal: String] = [:]
+    private var optionTexts: [RenderOptions: String] = [:]
 
     init(db: Database, plan: SweepPlan, check: PlanCheck) {
         self.db = db
@@ -97,8 +98,8 @@ private struct PlanWriter {
         let insert = try db.makeStatement(
             sql: """
                 INSERT INTO cell (id, key, fingerprint, prompt, negative_prompt, guidance, seed, steps, sampler,
-                    width, height, shard, rank, position)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    width, height, options, shard, rank, position)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         let update = try db.makeStatement(sql: "UPDATE cell SET shard = ?, rank = ?, position = ? WHERE id = ?")
         var next = Int64(try db.count("SELECT coalesce(max(id) + 1, 1) FROM cell"))
@@ -117,7 +118,8 @@ private struct PlanWriter {
                 [
                     next, planned.key.hex, try phrase(cell.fingerprint), try phrase(cell.prompt),
                     try phrase(cell.negativePrompt), text(cell.guidance), "\(cell.seed)", cell.steps,
-                    cell.sampler.rawValue, cell.width, cell.height, shard, place.rank, planned.firstPosition,
+                    cell.sampler.rawValue, cell.width, cell.height, text(cell.options), shard, place.rank,
+                    planned.firstPosition,
                 ])
             ids.append(next)
             next += 1
@@ -129,8 +131,8 @@ private struct PlanWriter {
         let insert = try db.makeStatement(
             sql: """
                 INSERT INTO position (id, cell, model, prompt, negative_prompt, style, guidance, seed, steps, sampler,
-                    width, height)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    width, height, files)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for position in plan.positions {
             let cell = check.cellIndex[position.cell].map { ids[$0] }
@@ -140,6 +142,7 @@ private struct PlanWriter {
                     position.index, cell, try phrase(position.model), try phrase(position.prompt),
                     try phrase(position.negativePrompt), try phrase(position.style), text(position.guidance),
                     "\(position.seed)", position.steps, position.sampler.rawValue, position.width, position.height,
+                    try StoredOptions.text(ofFiles: position.files),
                 ])
         }
     }
@@ -155,6 +158,13 @@ private struct PlanWriter {
         if let text = decimals[guidance] { return text }
         let text = guidance.description
         decimals[guidance] = text
+        return text
+    }
+
+    private mutating func text(_ options: RenderOptions) -> String {
+        if let text = optionTexts[options] { return text }
+        let text = StoredOptions.text(of: options)
+        optionTexts[options] = text
         return text
     }
 

@@ -11,7 +11,7 @@ struct LoRADelta: Sendable {
     /// `[rank, input]`, or with the kernel that `middle` does not have.
     let down: TensorView
     /// All factors before the product.
-    let scale: Float
+    var scale: Float
 
     /// The shape of the weights that it can be added to, or `nil` when its matrices do not go together.
     var shape: [Int]? {
@@ -26,19 +26,24 @@ struct LoRADelta: Sendable {
         return [up.shape[0], down.shape[1]] + middle.shape[2...]
     }
 
+    func scaled(by factor: Float) -> LoRADelta {
+        var delta = self
+        delta.scale *= factor
+        return delta
+    }
+
     /// Adds the product to a layer's weights, in row-major order and of ``shape``, but for trailing ones.
     ///
     /// - Throws: ``DiffusionError`` when the numbers are of a type that is not floating-point.
     func add(to weights: inout [Float], outputs: Int) throws(DiffusionError) {
         guard outputs > 0 else { return }
         let (rank, columns) = (down.shape[0], weights.count / outputs)
-        let kernels = try middle == nil ? down.floats() : withMiddle()
         try OneDNNProduct.add(
-            up.floats(), kernels, scale: scale, to: &weights, rows: outputs, inner: rank, columns: columns)
+            up.floats(), kernels(), scale: scale, to: &weights, rows: outputs, inner: rank, columns: columns)
     }
 
-    /// `middle` times `down`, `[rank, input, kernel, kernel]`.
-    private func withMiddle() throws(DiffusionError) -> [Float] {
+    /// `down`, `[rank, input]` or `[rank, input, kernel, kernel]`, to which `middle` gives the kernel if there is one.
+    private func kernels() throws(DiffusionError) -> [Float] {
         guard let middle else { return try down.floats() }
         let (rank, inputs, positions) = (down.shape[0], down.shape[1], middle.shape[2] * middle.shape[3])
         let (core, matrix) = (try middle.floats(), try down.floats())

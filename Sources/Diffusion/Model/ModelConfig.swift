@@ -3,7 +3,7 @@ package struct ModelConfig: Equatable, Sendable {
     /// One text encoder, or the two of Stable Diffusion XL.
     package let textEncoders: [TextEncoderConfig]
     package let unet: UNetConfig
-    package let vae: VAEConfig
+    package var vae: VAEConfig
     package var scheduler: SchedulerConfig
     /// Whether no negative prompt means zeros to the UNet, instead of the encoding of an empty text.
     package let zeroesEmptyPrompt: Bool

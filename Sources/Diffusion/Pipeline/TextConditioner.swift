@@ -34,7 +34,8 @@ package final class TextConditioner {
         let parts = try encoders.enumerated().map { index, encoder in
             let encoding = try encoder(texts.map { $0[index] }, clipSkip: clipSkip)
             return (
-                values: try device.download(encoding.states), channels: encoding.states.channels, pooled: encoding.pooled
+                values: try device.download(encoding.states), channels: encoding.states.channels,
+                pooled: encoding.pooled
             )
         }
         let tokenCount = texts[0][0].count

@@ -22,8 +22,27 @@ package struct CLIPTokenizer: Sendable {
     ///   - vocabularySize: number of token embeddings, which all ids must be below.
     /// - Throws: ``DiffusionError`` when a file is missing, damaged or not a CLIP tokenizer's.
     package init(folder: String, contextLength: Int = 77, vocabularySize: Int = .max) throws(DiffusionError) {
+        try self.init(TokenizerFiles(folder: folder), contextLength: contextLength, vocabularySize: vocabularySize)
+    }
+
+    /// CLIP's own tokenizer, for models that carry none.
+    ///
+    /// - Parameters:
+    ///   - path: of `bpe_simple_vocab_16e6.txt`, unpacked.
+    ///   - padding: the token that fills prompts up, which the text encoder decides.
+    ///   - contextLength: number of positions of the text encoder, at least 3.
+    ///   - vocabularySize: number of token embeddings, which all ids must be below.
+    /// - Throws: ``DiffusionError`` when the file is missing or damaged.
+    init(
+        clipMerges path: String, padding: String, contextLength: Int, vocabularySize: Int = .max
+    ) throws(DiffusionError) {
+        try self.init(
+            TokenizerFiles(clipMerges: path, padding: padding), contextLength: contextLength,
+            vocabularySize: vocabularySize)
+    }
+
+    private init(_ files: TokenizerFiles, contextLength: Int, vocabularySize: Int) throws(DiffusionError) {
         precondition(contextLength >= 3, "a prompt needs a start, an end and something between")
-        let files = try TokenizerFiles(folder: folder)
         let special = files.specialTokens
         func id(_ token: String) throws(DiffusionError) -> Int32 {
             guard let id = files.vocabulary[token] else {

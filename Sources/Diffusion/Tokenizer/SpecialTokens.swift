@@ -10,7 +10,9 @@ struct SpecialTokens: Equatable, Sendable {
     var unknown = "<|endoftext|>"
     /// Fills a prompt up. No mask hides it from the text encoder, so it has a say in every picture.
     var padding = "<|endoftext|>"
+}
 
+extension SpecialTokens {
     /// Reads `tokenizer_config.json` and `special_tokens_map.json`, which wins, as far as they are there.
     init(folder: String) throws(DiffusionError) {
         for name in ["tokenizer_config.json", "special_tokens_map.json"] {

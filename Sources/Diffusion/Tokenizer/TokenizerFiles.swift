@@ -66,17 +66,47 @@ struct TokenizerFiles {
         }
     }
 
-    /// Reads lines of two tokens each, after a line `#version: …`.
-    private static func merges(path: String) throws(DiffusionError) -> [(String, String)] {
+    /// Derives a tokenizer from CLIP's merges alone, as checkpoints need it that carry none.
+    ///
+    /// The vocabulary has the bytes, the bytes at the end of a word, the merges' results and two special tokens, in this
+    /// order: `SimpleTokenizer` of <https://github.com/openai/CLIP/blob/main/clip/simple_tokenizer.py>, which reads so many
+    /// lines of a longer file behind its first.
+    ///
+    /// - Parameters:
+    ///   - path: of `bpe_simple_vocab_16e6.txt`, unpacked.
+    ///   - padding: the token that fills prompts up.
+    init(clipMerges path: String, padding: String) throws(DiffusionError) {
+        self.path = path
+        specialTokens = SpecialTokens(padding: padding)
+        merges = try Self.merges(path: path, lineLimit: 1 + Self.clipMergeCount)
+        guard merges.count == Self.clipMergeCount else {
+            throw .invalidTokenizer(
+                path: path, problem: "it has \(merges.count) merges instead of \(Self.clipMergeCount)")
+        }
+        // The characters' own order puts printable bytes first, as CLIP does.
+        let symbols = ByteAlphabet.characters.sorted().map(String.init)
+        let tokens =
+            symbols + symbols.map { $0 + BytePairEncoder.endOfWord } + merges.map { $0.0 + $0.1 }
+            + [specialTokens.start, specialTokens.end]
+        vocabulary = Dictionary(zip(tokens, Int32(0)...), uniquingKeysWith: { first, _ in first })
+    }
+
+    /// 49,152 tokens without 256 bytes, and two that CLIP's own count leaves out.
+    private static let clipMergeCount = 49_152 - 256 - 2
+
+    /// Reads lines of two tokens each, after a line with the format's version.
+    private static func merges(path: String, lineLimit: Int = .max) throws(DiffusionError) -> [(String, String)] {
         let file = try MappedFile(path: path)
         let lines = file.withBytes(in: 0..<file.count) { bytes in
-            bytes.split(separator: UInt8(ascii: "\n")).map { line in String(validating: line, as: UTF8.self) }
+            // What is behind the last line that counts stays in one piece.
+            bytes.split(separator: UInt8(ascii: "\n"), maxSplits: lineLimit).prefix(lineLimit)
+                .map { line in String(validating: line, as: UTF8.self) }
         }
         var merges: [(String, String)] = []
         merges.reserveCapacity(lines.count)
         for (index, line) in lines.enumerated() {
             // A version line is no merge, though "#" may begin one.
-            if index == 0, line?.hasPrefix("#version") == true { continue }
+            if index == 0, line?.contains("#version") == true { continue }
             guard let pair = line.flatMap(MergeEntry.init(line:))?.pair else {
                 throw .invalidTokenizer(path: path, problem: "its line \(index + 1) is not a pair of tokens")
             }

@@ -24,6 +24,9 @@ package final class SafetensorsFile: Sendable {
         let length = file.withBytes(in: 0..<Self.lengthSize) { bytes in
             UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         }
+        if let kind = file.withBytes(in: 0..<Self.lengthSize, Self.foreignFormat) {
+            throw .unsuitableModel(path: path, problem: "is \(kind); convert it to safetensors, or download it as such")
+        }
         guard length <= Self.longestHeader else {
             throw invalid("it claims a header of \(length) bytes")
         }
@@ -37,6 +40,14 @@ package final class SafetensorsFile: Sendable {
         } catch {
             throw invalid(error.problem)
         }
+    }
+
+    /// What else holds weights and begins like `bytes`; each of these would be a header of impossible length.
+    private static func foreignFormat(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let pickle = "a pickle (.ckpt, .pt, .bin), which can run code when it is opened"
+        // A zip archive, as torch saves them now; the frame of a pickle, as it did; a GGUF file.
+        if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) || bytes.starts(with: [0x80, 0x02]) { return pickle }
+        return bytes.starts(with: "GGUF".utf8) ? "a GGUF file, whose weights are not supported" : nil
     }
 
     /// Where the file is.
@@ -65,7 +76,12 @@ package final class SafetensorsFile: Sendable {
 
     /// The name that the format gives to a tensor's number type, such as `F16`, or nil when there is no such tensor.
     package func typeName(of name: String) -> String? {
-        header.entries[name]?.type.rawValue
+        type(of: name)?.rawValue
+    }
+
+    /// A tensor's number type, or nil when there is no such tensor.
+    func type(of name: String) -> TensorType? {
+        header.entries[name]?.type
     }
 
     /// The numbers of an F32, F16 or BF16 tensor in row-major order; the narrow types are widened exactly.

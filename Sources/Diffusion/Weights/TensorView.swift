@@ -7,22 +7,26 @@ struct TensorView: Sendable {
     let name: String
     /// The extent of each dimension of the view, outermost first.
     let shape: [Int]
+    /// What the numbers are stored as.
+    let type: TensorType
     /// Where the view's numbers lie among those of the tensor.
     private let elements: Range<Int>
     private let isTransposed: Bool
 
     /// The whole tensor `name`, or `nil` when the file has none.
     init?(_ name: String, in file: SafetensorsFile) {
-        guard let shape = file.shape(of: name) else { return nil }
-        self.init(name, in: file, shape: shape)
+        guard let shape = file.shape(of: name), let type = file.type(of: name) else { return nil }
+        self.init(name, in: file, shape: shape, type: type)
     }
 
     private init(
-        _ name: String, in file: SafetensorsFile, shape: [Int], elements: Range<Int>? = nil, isTransposed: Bool = false
+        _ name: String, in file: SafetensorsFile, shape: [Int], type: TensorType, elements: Range<Int>? = nil,
+        isTransposed: Bool = false
     ) {
         self.name = name
         self.file = file
         self.shape = shape
+        self.type = type
         // The header's check knows that the product does not overflow.
         self.elements = elements ?? 0..<shape.reduce(1, *)
         self.isTransposed = isTransposed
@@ -35,20 +39,25 @@ struct TensorView: Sendable {
         let size = elements.count / count
         let start = elements.lowerBound + index * size
         return TensorView(
-            name, in: file, shape: [rows / count] + shape.dropFirst(), elements: start..<start + size)
+            name, in: file, shape: [rows / count] + shape.dropFirst(), type: type, elements: start..<start + size)
     }
 
     /// A matrix with rows and columns exchanged; `nil` when the tensor is none.
     var transposed: TensorView? {
         guard shape.count == 2 else { return nil }
-        return TensorView(name, in: file, shape: shape.reversed(), elements: elements, isTransposed: !isTransposed)
+        return TensorView(
+            name, in: file, shape: shape.reversed(), type: type, elements: elements, isTransposed: !isTransposed)
     }
 
     /// The weights of a 1x1 convolution as the matrix that they are; any other tensor as it is.
     var asMatrix: TensorView {
         guard shape.count == 4, shape[2] == 1, shape[3] == 1 else { return self }
-        return TensorView(name, in: file, shape: [shape[0], shape[1]], elements: elements, isTransposed: isTransposed)
+        return TensorView(
+            name, in: file, shape: [shape[0], shape[1]], type: type, elements: elements, isTransposed: isTransposed)
     }
+
+    /// How many numbers there are.
+    var count: Int { elements.count }
 
     /// Makes sure that the numbers can be read as floats, from the header alone.
     ///

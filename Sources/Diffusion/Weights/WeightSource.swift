@@ -81,7 +81,12 @@ package struct WeightSource: Sendable {
 
     /// The shape of the tensor of that name in this scope, or nil when there is none.
     package func shape(of name: String) -> [Int]? {
-        storage.location(of: prefix + name)?.view.shape
+        view(of: name)?.shape
+    }
+
+    /// Where the tensor of that name in this scope lies, or nil when there is none.
+    func view(of name: String) -> TensorView? {
+        storage.location(of: prefix + name)?.view
     }
 
     /// The numbers of a tensor of this scope in row-major order.
@@ -171,9 +176,12 @@ extension WeightSource {
 
 extension WeightSource {
     /// What this scope holds, from the files' headers alone.
-    package var inventory: (parameters: Int, types: [String]) {
+    package var inventory: (parameters: Int, bytes: Int, types: [String]) {
         let views = storage.views.filter { $0.key.hasPrefix(prefix) }.values
-        let types = Set(views.compactMap { $0.file.typeName(of: $0.name) })
-        return (views.reduce(0) { $0 + $1.shape.reduce(1, *) }, types.sorted())
+        let types = Set(views.map(\.type))
+        return (
+            views.reduce(0) { $0 + $1.count }, views.reduce(0) { $0 + $1.count * $1.type.width },
+            types.map(\.rawValue).sorted()
+        )
     }
 }

@@ -5,7 +5,7 @@ extension Cell {
     /// The cell as JSON in its one canonical form, in UTF-8.
     ///
     /// Keys in alphabetical order, no white space, texts escaped no more than JSON demands (`\"`, `\\`, the short
-    /// escapes, `\u00xx` for other control characters), guidance without trailing zeros.
+    /// escapes, `\u00xx` for other control characters), numbers without trailing zeros, no options that are not set.
     package var canonicalJSON: [UInt8] {
         CanonicalRow(of: self).json(guidance: guidance.canonicalText)
     }
@@ -31,6 +31,10 @@ struct CanonicalRow {
         self.head = head
         var tail = Array(#","height":\#(cell.height),"negativePrompt":"#.utf8)
         tail.appendJSONString(cell.negativePrompt)
+        if !cell.options.isDefault {
+            tail += #","options":"#.utf8
+            tail += cell.options.canonicalJSON
+        }
         tail += #","prompt":"#.utf8
         tail.appendJSONString(cell.prompt)
         tail += #","sampler":"#.utf8

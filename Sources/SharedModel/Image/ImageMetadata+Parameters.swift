@@ -24,7 +24,8 @@ extension ImageMetadata {
 
     /// The settings in A1111's order, its own first; those with nothing to say are left out.
     private var settings: [(name: String, value: String)] {
-        let settings = [
+        let options = cell.options
+        let settings: [(name: String, value: String)] = [
             ("Steps", "\(cell.steps)"),
             ("Sampler", cell.sampler.a1111Name),
             ("Schedule type", cell.sampler.a1111Schedule),
@@ -32,15 +33,32 @@ extension ImageMetadata {
             ("Seed", "\(cell.seed)"),
             ("Size", "\(cell.width)x\(cell.height)"),
             ("Model hash", String(cell.fingerprint.prefix(10))),
-            ("Model", URL(fileURLWithPath: axes.model).lastPathComponent),
+            ("Model", Self.fileName(axes.model)),
+            ("VAE hash", options.vae.map { String($0.prefix(10)) } ?? ""),
+            ("VAE", options.vae.flatMap { files?[$0] }.map(Self.fileName) ?? ""),
+            ("Clip skip", options.clipSkip.map { "\($0)" } ?? ""),
+            ("Eta", options.eta?.canonicalText ?? ""),
             // Without it the noise is taken to come from a GPU's generator, which draws other numbers.
-            ("RNG", "CPU"),
+            ("RNG", (options.noiseSource ?? options.profile?.noiseSource ?? .torchCPU).a1111Name),
+            ("Lora hashes", loraHashes),
+            ("Options", options.named(files ?? [:]).summary),
             ("Style", axes.style),
             ("Raw prompt", axes.prompt),
             ("Raw negative prompt", axes.negativePrompt),
             ("Version", program),
         ]
-        return settings.filter { !$0.1.isEmpty }
+        return settings.filter { !$0.value.isEmpty }
+    }
+
+    /// `name: hash` of each LoRA, as A1111 lists them.
+    private var loraHashes: String {
+        (cell.options.loras ?? []).map { lora in
+            "\(Self.fileName(files?[lora.file] ?? "")): \(lora.file.prefix(12))"
+        }.joined(separator: ", ")
+    }
+
+    private static func fileName(_ path: String) -> String {
+        URL(fileURLWithPath: path).lastPathComponent
     }
 
     /// The value as it is, or as a JSON string where the reader would cut it, trim it or take its quotes off.
@@ -56,22 +74,53 @@ extension ImageMetadata {
 }
 
 extension SamplerName {
-    /// The sampler in A1111's words.
+    /// The sampler in A1111's words; where it has none, diffusers'.
     fileprivate var a1111Name: String {
-        switch self {
+        switch method {
         case .ddim: "DDIM"
-        case .dpmpp2m, .dpmpp2mKarras: "DPM++ 2M"
         case .euler: "Euler"
         case .eulerAncestral: "Euler a"
+        case .heun: "Heun"
+        case .lms: "LMS"
+        case .dpm2: "DPM2"
+        case .dpm2Ancestral: "DPM2 a"
+        case .dpmpp2m: "DPM++ 2M"
+        case .dpmpp2mSDE: "DPM++ 2M SDE"
+        case .dpmppSDE: "DPM++ SDE"
+        case .dpmpp3mSDE: "DPM++ 3M SDE"
+        case .unipc: "UniPC"
+        case .pndm: "PLMS"
+        case .lcm: "LCM"
+        case .tcd: "TCD"
         }
     }
 
-    /// The schedule in A1111's words; empty where the sampler's own is meant, which for DPM++ 2M would be Karras.
+    /// The schedule in A1111's words; empty where the sampler's own is meant.
     fileprivate var a1111Schedule: String {
+        switch schedule {
+        case .normal: "Uniform"
+        case .karras: "Karras"
+        case .exponential: "Exponential"
+        case .sgmUniform: "SGM Uniform"
+        case .simple: "Simple"
+        case .beta: "Beta"
+        case .ays: "Align Your Steps"
+        case nil:
+            // There, these would be taken to mean Karras' or exponential levels.
+            switch method {
+            case .dpm2, .dpm2Ancestral, .dpmpp2m, .dpmpp2mSDE, .dpmppSDE, .dpmpp3mSDE: "Uniform"
+            case .ddim, .euler, .eulerAncestral, .heun, .lms, .unipc, .pndm, .lcm, .tcd: ""
+            }
+        }
+    }
+}
+
+extension NoiseSource {
+    /// The generator in A1111's words: its "NV" draws on a CPU what CUDA would.
+    fileprivate var a1111Name: String {
         switch self {
-        case .dpmpp2m: "Uniform"
-        case .dpmpp2mKarras: "Karras"
-        case .ddim, .euler, .eulerAncestral: ""
+        case .torchCPU: "CPU"
+        case .philox: "NV"
         }
     }
 }

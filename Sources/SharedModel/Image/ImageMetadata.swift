@@ -24,6 +24,8 @@ package struct ImageMetadata: Codable, Equatable, Sendable {
     package var cell: Cell
     /// What rendered: `cpu (AVX-512, 2 threads)`.
     package var device: String
+    /// What the sweep calls the LoRAs and the VAE of the cell, by fingerprint; `nil` for none.
+    package var files: [String: String]?
     package var key: CellKey
     /// The first position that shows the cell.
     package var position: Int
@@ -54,6 +56,7 @@ package struct ImageMetadata: Codable, Equatable, Sendable {
             style: granted.style)
         self.cell = cell
         self.device = device
+        files = granted.files.isEmpty ? nil : granted.files
         key = granted.key
         position = granted.position
         self.precision = precision

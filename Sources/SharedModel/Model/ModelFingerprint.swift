@@ -2,20 +2,22 @@ import Crypto
 
 /// Names a model by its content.
 ///
-/// SHA-256 of what `sha256sum` prints for the model's files, in the order of their names: a line `hash  name` for each.
-/// A name alone would let two hosts draw with two models.
+/// A model in one file has that file's SHA-256. One in a folder has the SHA-256 of what `sha256sum` prints for its files, in
+/// the order of their names: a line `hash  name` for each. A name alone would let two hosts draw with two models.
 package enum ModelFingerprint {
-    /// Reads all files of the model, 1 MiB at a time.
+    /// Reads all files of the model, or looks up what they were when they were read before.
     ///
-    /// - Parameter path: A folder in diffusers' layout, or a single `.safetensors` file.
+    /// - Parameters:
+    ///   - path: A folder in diffusers' layout, or a single `.safetensors` file: of a model, a LoRA or a VAE.
+    ///   - hashes: Where the hashes of large files are remembered.
     /// - Returns: 64 lower-case hexadecimal digits.
     /// - Throws: ``SharedModelError`` for a file that is missing or cannot be read.
-    package static func compute(of path: String) throws -> String {
+    package static func compute(of path: String, hashes: FileHashes = FileHashes()) throws -> String {
+        let files = try ModelFiles(path: path).files
+        guard ModelLocator.isFolder(path) else { return try hashes.hash(of: path) }
         var model = SHA256()
-        for file in try ModelFiles(path: path).files {
-            var content = SHA256()
-            try FileReader.forEachPiece(of: file.path) { content.update(bufferPointer: $0) }
-            model.update(data: Array("\(Hexadecimal.encode(content.finalize()))  \(file.name)\n".utf8))
+        for file in files {
+            model.update(data: Array("\(try hashes.hash(of: file.path))  \(file.name)\n".utf8))
         }
         return Hexadecimal.encode(model.finalize())
     }

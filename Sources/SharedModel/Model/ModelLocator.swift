@@ -4,7 +4,7 @@ import Foundation
 ///
 /// A name with a slash, or that begins with a dot or a tilde, is a path. Any other name is looked for, in this order,
 /// beside the sweep file, in `$TMDNE_MODELS`, beside the executable, at the top of the package that it was built in, and
-/// in the current folder.
+/// in the current folder. Each place is tried with the name as it is and with the ending `.safetensors`.
 package struct ModelLocator: Sendable {
     private let sweepFolder: String?
     private let environment: [String: String]
@@ -34,10 +34,9 @@ package struct ModelLocator: Sendable {
     /// - Throws: ``SharedModelError/modelNotFound(name:places:)`` with the places that were looked at.
     package func locate(_ name: String) throws(SharedModelError) -> String {
         let candidates = candidates(for: name)
-        if let path = candidates.first(where: Self.isModel) { return path }
+        if let path = candidates.lazy.flatMap({ [$0, "\($0).safetensors"] }).first(where: Self.isModel) { return path }
         if Self.isPath(name), let path = candidates.first(where: { Self.isFolder($0) || Self.isFile($0) }) {
-            throw .notAModel(
-                path: path, problem: "it is neither a folder with a model_index.json nor a .safetensors file")
+            throw .notAModel(path: path, problem: Self.problem(with: path))
         }
         throw .modelNotFound(name: name, places: folders(of: candidates))
     }
@@ -52,7 +51,8 @@ package struct ModelLocator: Sendable {
         let lastComponent = URL(fileURLWithPath: name).lastPathComponent
         let candidates = candidates(for: name) + (Self.isPath(name) ? self.candidates(for: lastComponent) : [])
         var others: [String] = []
-        for path in candidates where Self.isModel(path) && !others.contains(path) {
+        for path in candidates.flatMap({ [$0, "\($0).safetensors"] })
+        where Self.isModel(path) && !others.contains(path) {
             if try ModelFingerprint.compute(of: path) == fingerprint { return path }
             others.append(path)
         }
@@ -65,6 +65,14 @@ package struct ModelLocator: Sendable {
     /// Whether there is something at `path` that looks like a model.
     private static func isModel(_ path: String) -> Bool {
         isFile("\(path)/model_index.json") || (path.hasSuffix(".safetensors") && isFile(path))
+    }
+
+    private static func problem(with path: String) -> String {
+        let pickles = [".bin", ".ckpt", ".pt", ".pth"]
+        guard pickles.contains(where: path.lowercased().hasSuffix) else {
+            return "it is neither a folder with a model_index.json nor a .safetensors file"
+        }
+        return "it is a pickle, which can run code when it is opened; convert it to safetensors, or download it as such"
     }
 
     /// Whether a folder is at `path`, or a symbolic link to one.

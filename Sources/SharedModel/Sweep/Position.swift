@@ -18,10 +18,13 @@ package struct Position: Codable, Equatable, Sendable {
     package var sampler: SamplerName
     package var width: Int
     package var height: Int
+    /// What the sweep file calls the LoRAs and the VAE of the cell, by fingerprint.
+    package var files: [String: String]
 
     package init(
         index: Int, cell: CellKey, model: String, prompt: String, negativePrompt: String, style: String,
-        guidance: Decimal, seed: UInt64, steps: Int, sampler: SamplerName, width: Int, height: Int
+        guidance: Decimal, seed: UInt64, steps: Int, sampler: SamplerName, width: Int, height: Int,
+        files: [String: String] = [:]
     ) {
         self.index = index
         self.cell = cell
@@ -35,5 +38,6 @@ package struct Position: Codable, Equatable, Sendable {
         self.sampler = sampler
         self.width = width
         self.height = height
+        self.files = files
     }
 }

@@ -15,6 +15,23 @@ extension Sweep {
         case styleFiles = "style-files"
         case guidance
         case shardSize = "shard-size"
+        case profile
+        case promptSyntax = "prompt-syntax"
+        case emphasis
+        case clipSkip = "clip-skip"
+        case schedule
+        case timestepSpacing = "timestep-spacing"
+        case timestepRounding = "timestep-rounding"
+        case eta
+        case predictionType = "prediction-type"
+        case zeroTerminalSNR = "zero-terminal-snr"
+        case guidanceRescale = "guidance-rescale"
+        case guidanceInterval = "guidance-interval"
+        case emptyNegative = "empty-negative"
+        case loras
+        case vae
+        case noiseSource = "noise-source"
+        case pixelRounding = "pixel-rounding"
     }
 
     /// Reads and checks a sweep file and the style files that it names.
@@ -44,6 +61,7 @@ extension Sweep {
             name: try reader.name() ?? stem,
             source: reader.document.text,
             models: try reader.models(),
+            options: try reader.options(),
             sizes: try reader.sizes(),
             samplers: try reader.samplers() ?? [Self.defaultSampler],
             steps: try reader.steps() ?? [Self.defaultSteps],

@@ -1,38 +1,59 @@
 extension Sweep {
     /// Works the grid out: positions, distinct cells and shards.
     ///
-    /// Grid order is model, size, sampler, steps, seed, negative prompt, prompt, style, guidance, the last one fastest.
+    /// Grid order is model, options, size, sampler, steps, seed, negative prompt, prompt, style, guidance, the last one fastest.
     /// Cells stand in the order of their first position. Shards are explained at ``ShardOrder``.
     ///
-    /// - Parameter fingerprints: Gives the fingerprint of a model's content; called once a model.
+    /// - Parameters:
+    ///   - fingerprints: Gives the fingerprint of a model's content; called once a model.
+    ///   - files: The same for LoRAs and VAEs; called once a name.
     /// - Returns: The plan; the same sweep and the same fingerprints give the same plan on every host.
     /// - Throws: What `fingerprints` throws, and ``SharedModelError/sweep(file:line:problem:)`` for a grid that is too
     ///   large or whose composed texts are too long.
-    package func plan(fingerprints: (_ model: String) throws -> String) throws -> SweepPlan {
+    package func plan(
+        files: (_ name: String, _ kind: ModelKind) throws -> String = { name, _ in
+            throw SharedModelError.modelNotFound(name: name, places: [])
+        },
+        fingerprints: (_ model: String) throws -> String
+    ) throws -> SweepPlan {
         do throws(SweepProblem) {
             _ = try positionCount()
         } catch {
             throw SharedModelError.sweep(file: name, line: nil, problem: error)
         }
-        return SweepPlanner(sweep: self, settings: try settings(fingerprints), texts: try texts()).plan()
+        return SweepPlanner(sweep: self, settings: try settings(fingerprints, files), texts: try texts()).plan()
     }
 
     /// Everything of a position but texts and guidance, in grid order.
-    private func settings(_ fingerprints: (String) throws -> String) throws -> [GridSetting] {
+    private func settings(
+        _ fingerprints: (String) throws -> String, _ files: (String, ModelKind) throws -> String
+    ) throws -> [GridSetting] {
         var settings: [GridSetting] = []
+        var known: [String: String] = [:]
+        func fingerprint(_ name: String, _ kind: ModelKind) throws -> String {
+            // A LoRA and a VAE of one name are one file.
+            if let found = known[name] { return found }
+            let found = try files(name, kind)
+            known[name] = found
+            return found
+        }
         for model in models {
-            let fingerprint =
+            let modelFingerprint =
                 try settings.first { $0.model == model }?.key.fingerprint ?? fingerprints(model)
-            for size in sizes {
-                for sampler in samplers {
-                    for steps in steps {
-                        for seed in seeds {
-                            settings.append(
-                                GridSetting(
-                                    model: model,
-                                    key: .init(
-                                        fingerprint: fingerprint, size: size, sampler: sampler, steps: steps,
-                                        seed: seed)))
+            for options in options {
+                // The resolved options depend on a sampler's method alone.
+                let resolved = try samplers.map { try options.resolved(for: $0, fingerprint: fingerprint) }
+                for size in sizes {
+                    for (sampler, resolved) in zip(samplers, resolved) {
+                        for steps in steps {
+                            for seed in seeds {
+                                settings.append(
+                                    GridSetting(
+                                        model: model, files: resolved.files,
+                                        key: .init(
+                                            fingerprint: modelFingerprint, options: resolved.options, size: size,
+                                            sampler: sampler, steps: steps, seed: seed)))
+                            }
                         }
                     }
                 }
@@ -68,11 +89,14 @@ extension Sweep {
 struct GridSetting {
     /// The name as the sweep has it.
     let model: String
+    /// The names of LoRAs and VAE as the sweep has them, by fingerprint.
+    let files: [String: String]
     let key: Key
 
     /// What of it decides pixels.
     struct Key: Hashable {
         let fingerprint: String
+        let options: RenderOptions
         let size: ImageSize
         let sampler: SamplerName
         let steps: Int

@@ -9,6 +9,8 @@ package struct Sweep: Equatable, Sendable {
     package var source: String
     /// Names or paths, as the file has them.
     package var models: [String]
+    /// Every combination of what the file sets beyond the common axes; files are named as it names them.
+    package var options: [RenderOptions]
     package var sizes: [ImageSize]
     package var samplers: [SamplerName]
     package var steps: [Int]
@@ -22,7 +24,7 @@ package struct Sweep: Equatable, Sendable {
     package var shardSize: Int
 
     package init(
-        name: String, source: String = "", models: [String], sizes: [ImageSize],
+        name: String, source: String = "", models: [String], options: [RenderOptions] = [.init()], sizes: [ImageSize],
         samplers: [SamplerName] = [Sweep.defaultSampler], steps: [Int] = [Sweep.defaultSteps],
         seeds: [UInt64] = [Sweep.defaultSeed], negativePrompts: [String] = [""], prompts: [String],
         styles: [Style] = [.none], guidance: [Decimal] = [Sweep.defaultGuidance],
@@ -31,6 +33,7 @@ package struct Sweep: Equatable, Sendable {
         self.name = name
         self.source = source
         self.models = models
+        self.options = options
         self.sizes = sizes
         self.samplers = samplers
         self.steps = steps
@@ -45,6 +48,8 @@ package struct Sweep: Equatable, Sendable {
 
 extension Sweep {
     package static let defaultSampler = SamplerName.dpmpp2mKarras
+    /// What a schedule that is given alone belongs to.
+    static let defaultScheduledSampler = SamplerName.dpmpp2m
     package static let defaultSteps = 20
     package static let defaultSeed: UInt64 = 0
     /// The guidance scale of Stable Diffusion 1.x's own reference pipeline.
@@ -90,7 +95,7 @@ extension Sweep {
             (.seed, seeds.count), (.negativePrompt, negativePrompts.count), (.prompts, prompts.count),
             (.styles, styles.count), (.guidance, guidance.count),
         ]
-        var count = 1
+        var count = options.count
         for (key, length) in lengths {
             guard length > 0 else { throw .empty(key: key.rawValue) }
             let (product, overflow) = count.multipliedReportingOverflow(by: length)

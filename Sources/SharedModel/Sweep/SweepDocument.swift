@@ -13,12 +13,14 @@ struct SweepDocument {
         case scalar(Scalar)
         /// A mapping of plain values to plain values.
         case range([String: String], line: Int?)
+        /// A list inside a list, of plain values and such mappings.
+        case list([Item], line: Int?)
         case other(line: Int?)
 
         var line: Int? {
             switch self {
             case .scalar(let scalar): scalar.line
-            case .range(_, let line), .other(let line): line
+            case .range(_, let line), .list(_, let line), .other(let line): line
             }
         }
     }
@@ -56,14 +58,15 @@ struct SweepDocument {
         guard let node = entries[key] else { return nil }
         guard case .sequence(let sequence) = node else { return [Self.item(node)] }
         guard !sequence.isEmpty else { throw error(.empty(key: key.rawValue), at: sequence.mark?.line) }
-        return sequence.map(Self.item)
+        return sequence.map { Self.item($0) }
     }
 
     func error(_ problem: SweepProblem, at line: Int?) -> SharedModelError {
         .sweep(file: file, line: line, problem: problem)
     }
 
-    private static func item(_ node: Node) -> Item {
+    /// - Parameter isInList: Whether lists end here; no key has them deeper.
+    private static func item(_ node: Node, isInList: Bool = false) -> Item {
         switch node {
         case .scalar(let scalar):
             let isBlank = scalar.style == .plain && scalar.string.isEmpty
@@ -78,7 +81,8 @@ struct SweepDocument {
             }
             return .range(parts, line: mapping.mark?.line)
         case .sequence(let sequence):
-            return .other(line: sequence.mark?.line)
+            guard !isInList else { return .other(line: sequence.mark?.line) }
+            return .list(sequence.map { item($0, isInList: true) }, line: sequence.mark?.line)
         case .alias(let alias):
             return .other(line: alias.mark?.line)
         }

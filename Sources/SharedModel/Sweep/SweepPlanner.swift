@@ -58,8 +58,9 @@ struct SweepPlanner {
     ) {
         var cell = Cell(
             fingerprint: setting.key.fingerprint, guidance: 0, height: setting.key.size.height,
-            negativePrompt: text.composedNegativePrompt, prompt: text.composedPrompt, sampler: setting.key.sampler,
-            seed: setting.key.seed, steps: setting.key.steps, width: setting.key.size.width)
+            negativePrompt: text.composedNegativePrompt, options: setting.key.options, prompt: text.composedPrompt,
+            sampler: setting.key.sampler, seed: setting.key.seed, steps: setting.key.steps,
+            width: setting.key.size.width)
         let canonical = CanonicalRow(of: cell)
         for index in distinctGuidance.representatives {
             cell.guidance = sweep.guidance[index]
@@ -74,7 +75,8 @@ struct SweepPlanner {
         Position(
             index: index, cell: cell, model: setting.model, prompt: text.prompt, negativePrompt: text.negativePrompt,
             style: text.style, guidance: guidance, seed: setting.key.seed, steps: setting.key.steps,
-            sampler: setting.key.sampler, width: setting.key.size.width, height: setting.key.size.height)
+            sampler: setting.key.sampler, width: setting.key.size.width, height: setting.key.size.height,
+            files: setting.files)
     }
 
     private func shards(of cells: [PlannedCell]) -> [Shard] {
@@ -104,8 +106,11 @@ struct SweepPlanner {
             ].map(\.utf8.count)
             return max(longest, 2 * lengths.reduce(0, +) + 1024)
         }
+        let options = settings.reduce(0) { longest, setting in
+            max(longest, setting.key.options.canonicalJSON.count + GrantedCell.wireBytes(ofFiles: setting.files))
+        }
         let room = WireLimits.controlFrameBytes - 32 * 1024
-        return max(1, min(sweep.shardSize, WireLimits.grantedCells, room / max(longest, 1)))
+        return max(1, min(sweep.shardSize, WireLimits.grantedCells, room / max(longest + options, 1)))
     }
 }
 

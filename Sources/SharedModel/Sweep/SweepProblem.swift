@@ -34,7 +34,14 @@ package enum SweepProblem: Error, Equatable, Sendable {
     case notASize(String)
     case sizeOutOfBounds(String)
     case unknownSampler(String, nearest: String?, all: [String])
+    case twoSchedules(sampler: String, schedule: String)
+    case scheduleNotTaken(sampler: String, schedule: String)
     case unknownStyle(String, nearest: String?, all: [String])
+    // Options.
+    case unknownChoice(key: String, String, nearest: String?, all: [String])
+    case notAnInterval(String)
+    case notALoRA
+    case tooManyLoRAs(Int, limit: Int)
     // The whole grid.
     case tooManyPositions(atLeast: Int, limit: Int)
 }
@@ -102,9 +109,23 @@ extension SweepProblem: CustomStringConvertible {
             "the sides of \(quoted(text)) must be multiples of \(ImageSize.multiple) from \(ImageSize.sides.lowerBound)"
                 + " to \(ImageSize.sides.upperBound); change them"
         case .unknownSampler(let name, let nearest, let all):
-            "there is no sampler \(quoted(name))\(remedy(nearest, "the samplers are", all))"
+            "there is no sampler \(quoted(name))\(remedy(nearest, "the samplers are", all)), many with a schedule behind "
+                + "them: \(ScheduleName.allCases.map { "-\($0.rawValue)" }.joined(separator: ", "))"
+        case .twoSchedules(let sampler, let schedule):
+            "the sampler '\(sampler)' names its schedule already, and 'schedule' says \(schedule); take one of the two out"
+        case .scheduleNotTaken(let sampler, let schedule):
+            "the sampler '\(sampler)' lays its noise levels out itself and takes no schedule such as \(schedule); take "
+                + "'schedule' out, or put the sampler into a sweep of its own"
         case .unknownStyle(let name, let nearest, let all):
             "there is no style \(quoted(name))\(remedy(nearest, "the styles are", all))"
+        case .unknownChoice(let key, let text, let nearest, let all):
+            "'\(key)' cannot be \(quoted(text))\(remedy(nearest, "it takes", all))"
+        case .notAnInterval(let text):
+            "\(quoted(text)) is not a range of noise levels; write LOW-HIGH with 0 <= LOW < HIGH, as in 0.28-5.42, or none"
+        case .notALoRA:
+            "'loras' holds what is no set of LoRAs; write each set as NAME:WEIGHT, as a list of such, or as [] for none"
+        case .tooManyLoRAs(let count, let limit):
+            "a set of 'loras' has \(count) LoRAs, and \(limit) are the most; take some out"
         case .tooManyPositions(let count, let limit):
             "the grid has \(count) positions or more, and \(limit) are the most; make the axes shorter, or several sweeps"
         }

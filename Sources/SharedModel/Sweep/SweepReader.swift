@@ -39,8 +39,29 @@ struct SweepReader {
     }
 
     func samplers() throws(SharedModelError) -> [SamplerName]? {
-        guard let values = try values(.sampler) else { return nil }
-        return try each(values) { value throws(SweepProblem) in try SamplerName(named: value.text) }
+        let samplers: [(name: SamplerName, line: Int?)]
+        if let values = try values(.sampler) {
+            let names = try each(values) { value throws(SweepProblem) in try SamplerName(named: value.text) }
+            samplers = Array(zip(names, values.map(\.line)))
+        } else {
+            samplers = []
+        }
+        guard let values = try values(.schedule) else { return samplers.isEmpty ? nil : samplers.map(\.name) }
+        let schedules = try each(values) { value throws(SweepProblem) in
+            try choice(value, key: .schedule) as ScheduleName
+        }
+        let methods = samplers.isEmpty ? [(name: Sweep.defaultScheduledSampler, line: nil)] : samplers
+        var combined: [SamplerName] = []
+        for (name, line) in methods {
+            for schedule in schedules {
+                do throws(SweepProblem) {
+                    combined.append(try name.with(schedule))
+                } catch {
+                    throw document.error(error, at: line)
+                }
+            }
+        }
+        return combined
     }
 
     func styles() throws(SharedModelError) -> [Style]? {
@@ -75,7 +96,7 @@ struct SweepReader {
 
 extension SweepReader {
     /// The values of a key that takes plain values only.
-    private func values(_ key: Sweep.Key) throws(SharedModelError) -> [SweepDocument.Scalar]? {
+    func values(_ key: Sweep.Key) throws(SharedModelError) -> [SweepDocument.Scalar]? {
         guard let items = try document.items(key) else { return nil }
         var scalars: [SweepDocument.Scalar] = []
         for item in items {
@@ -93,7 +114,7 @@ extension SweepReader {
         return values.first
     }
 
-    private func texts(
+    func texts(
         _ values: [SweepDocument.Scalar], key: Sweep.Key, limit: Int
     ) throws(SharedModelError) -> [String] {
         for value in values {
@@ -102,7 +123,7 @@ extension SweepReader {
         return values.map(\.text)
     }
 
-    private func check(_ value: SweepDocument.Scalar, key: Sweep.Key, limit: Int) throws(SharedModelError) {
+    func check(_ value: SweepDocument.Scalar, key: Sweep.Key, limit: Int) throws(SharedModelError) {
         guard !value.isBlank else { throw document.error(.blankText(key: key.rawValue), at: value.line) }
         do throws(SweepProblem) {
             try Sweep.check(value.text, key: key.rawValue, limit: limit)
@@ -112,7 +133,7 @@ extension SweepReader {
     }
 
     /// The numbers and the numbers of the ranges of a key, in order.
-    private func numbers<Bound: BinaryInteger>(
+    func numbers<Bound: BinaryInteger>(
         _ key: Sweep.Key, within bounds: ClosedRange<Bound>, isWhole: Bool = true
     ) throws(SharedModelError) -> [ExactNumber]? {
         guard let items = try document.items(key) else { return nil }
@@ -132,7 +153,7 @@ extension SweepReader {
                         throw .tooManyPositions(atLeast: range.count, limit: Sweep.maximumPositions)
                     }
                     numbers += range.values
-                case .other:
+                case .list, .other:
                     throw .notAValue(key: key.rawValue)
                 }
             } catch {
@@ -174,7 +195,7 @@ extension SweepReader {
         return number
     }
 
-    private func each<Value>(
+    func each<Value>(
         _ values: [SweepDocument.Scalar], _ convert: (SweepDocument.Scalar) throws(SweepProblem) -> Value
     ) throws(SharedModelError) -> [Value] {
         var converted: [Value] = []

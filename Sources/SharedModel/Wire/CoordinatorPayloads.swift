@@ -52,7 +52,7 @@ package struct Grant: Codable, Equatable, Sendable {
 }
 
 /// One cell to render, with what its metadata tells people.
-package struct GrantedCell: Codable, Equatable, Sendable {
+package struct GrantedCell: Equatable, Sendable {
     package var key: CellKey
     package var cell: Cell
     /// The first position that shows the cell.
@@ -61,9 +61,12 @@ package struct GrantedCell: Codable, Equatable, Sendable {
     package var rawPrompt: String
     package var rawNegativePrompt: String
     package var style: String
+    /// What the sweep calls the LoRAs and the VAE that ``Cell/options`` names by their content, by fingerprint.
+    package var files: [String: String]
 
     package init(
-        key: CellKey, cell: Cell, position: Int, rawPrompt: String, rawNegativePrompt: String, style: String
+        key: CellKey, cell: Cell, position: Int, rawPrompt: String, rawNegativePrompt: String, style: String,
+        files: [String: String] = [:]
     ) {
         self.key = key
         self.cell = cell
@@ -71,6 +74,43 @@ package struct GrantedCell: Codable, Equatable, Sendable {
         self.rawPrompt = rawPrompt
         self.rawNegativePrompt = rawNegativePrompt
         self.style = style
+        self.files = files
+    }
+}
+
+extension GrantedCell {
+    /// Upper bound of the bytes that ``files`` take as JSON.
+    package static func wireBytes(ofFiles files: [String: String]) -> Int {
+        // A control character takes six bytes as JSON; the fingerprint and the signs around both take less than 80.
+        files.values.reduce(0) { $0 + 6 * $1.utf8.count + 80 }
+    }
+}
+
+extension GrantedCell: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case cell, files, key, position, rawNegativePrompt, rawPrompt, style
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        key = try container.decode(CellKey.self, forKey: .key)
+        cell = try container.decode(Cell.self, forKey: .cell)
+        position = try container.decode(Int.self, forKey: .position)
+        rawPrompt = try container.decode(String.self, forKey: .rawPrompt)
+        rawNegativePrompt = try container.decode(String.self, forKey: .rawNegativePrompt)
+        style = try container.decode(String.self, forKey: .style)
+        files = try container.decodeIfPresent([String: String].self, forKey: .files) ?? [:]
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(key, forKey: .key)
+        try container.encode(cell, forKey: .cell)
+        try container.encode(position, forKey: .position)
+        try container.encode(rawPrompt, forKey: .rawPrompt)
+        try container.encode(rawNegativePrompt, forKey: .rawNegativePrompt)
+        try container.encode(style, forKey: .style)
+        if !files.isEmpty { try container.encode(files, forKey: .files) }
     }
 }
 

@@ -28,6 +28,28 @@ private struct FieldCheck {
             "\(shortest) to \(longest) bytes of printable UTF-8")
     }
 
+    func options(_ options: RenderOptions) throws(WireError) {
+        let field = "cell.options"
+        if let skip = options.clipSkip {
+            let bounds = RenderOptions.clipSkipBounds
+            try integer(skip, field, in: bounds)
+        }
+        for share in [options.eta, options.guidanceRescale].compactMap(\.self) {
+            try require(share.isFinite && (0...1).contains(share), field, "a share from 0 to 1")
+        }
+        let loras = options.loras ?? []
+        try require(loras.count <= RenderOptions.maximumLoRAs, field, "at most \(RenderOptions.maximumLoRAs) LoRAs")
+        for lora in loras {
+            let bounds = RenderOptions.weightBounds
+            try hexadecimal(lora.file, field, digits: 64)
+            try require(
+                lora.weight.isFinite && lora.weight >= Decimal(bounds.lowerBound)
+                    && lora.weight <= Decimal(bounds.upperBound), field,
+                "a weight from \(bounds.lowerBound) to \(bounds.upperBound)")
+        }
+        if let vae = options.vae { try hexadecimal(vae, field, digits: 64) }
+    }
+
     func text(_ value: String, _ field: String) throws(WireError) {
         try require(
             value.utf8.count <= WireLimits.promptBytes, field, "at most \(WireLimits.promptBytes) bytes of UTF-8")
@@ -124,6 +146,14 @@ extension Grant: WirePayload {
             try check.text(granted.rawPrompt, "cell.rawPrompt")
             try check.text(granted.rawNegativePrompt, "cell.rawNegativePrompt")
             try check.text(granted.style, "cell.style")
+            try check.options(cell.options)
+            try check.require(
+                granted.files.count <= RenderOptions.maximumLoRAs + 1, "cell.files",
+                "at most \(RenderOptions.maximumLoRAs + 1) names")
+            for (fingerprint, name) in granted.files {
+                try check.hexadecimal(fingerprint, "cell.files", digits: 64)
+                try check.text(name, "cell.files")
+            }
             try check.integer(cell.steps, "cell.steps", in: 1...WireLimits.steps)
             for (side, field) in [(cell.width, "cell.width"), (cell.height, "cell.height")] {
                 try check.require(

@@ -4,21 +4,34 @@ package import SharedModel
 
 /// Renders with Stable Diffusion: one loaded model at a time, each row of equal cells in one go.
 package final class DiffusionEngine: Engine {
+    /// What decides the weights of the networks.
+    private struct Composition: Equatable {
+        var fingerprint: String
+        var loras: [RenderOptions.LoRA]
+        var vae: String?
+    }
+
     private let compute: any Device
     private let isSharing: Bool
-    private let findModel: (String, String) throws -> ModelFolder
-    private var loaded: (fingerprint: String, pipeline: Pipeline)?
+    private let findFile: (String, String) throws -> String
+    private let findModel: (String, String) throws -> any ModelFiles
+    /// The model without LoRAs, whose files stay mapped.
+    private var base: (name: String, fingerprint: String, files: any ModelFiles)?
+    private var loaded: (composition: Composition, pipeline: Pipeline)?
 
     /// - Parameters:
     ///   - device: What computes.
     ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
-    ///   - findModel: The model of this host whose content has the fingerprint; the name tells where to look first, and
-    ///     an error what to do.
+    ///   - findFile: The path of the LoRA or VAE of this host whose content has the fingerprint; the name tells where to look
+    ///     first, and an error what to do.
+    ///   - findModel: The same of a model.
     package init(
         device: any Device, isSharing: Bool = true,
-        findModel: @escaping (_ name: String, _ fingerprint: String) throws -> ModelFolder
+        findFile: @escaping (_ name: String, _ fingerprint: String) throws -> String,
+        findModel: @escaping (_ name: String, _ fingerprint: String) throws -> any ModelFiles
     ) {
         self.isSharing = isSharing
+        self.findFile = findFile
         self.findModel = findModel
         compute = device
     }
@@ -26,21 +39,49 @@ package final class DiffusionEngine: Engine {
     package var device: String { compute.label }
     package var precision: String { compute.precision.rawValue }
 
-    package func prepare(model: String, fingerprint: String) throws {
-        guard loaded?.fingerprint != fingerprint else { return }
-        let folder = try findModel(model, fingerprint)
+    package func prepare(model: String, for cell: GrantedCell) throws {
+        _ = try pipeline(model: model, for: cell)
+    }
+
+    /// The pipeline for a cell: the one that is loaded, or another one in its place.
+    private func pipeline(model name: String, for granted: GrantedCell) throws -> Pipeline {
+        let cell = granted.cell
+        let composition = Composition(
+            fingerprint: cell.fingerprint, loras: cell.options.loras ?? [], vae: cell.options.vae)
+        if let loaded, loaded.composition == composition { return loaded.pipeline }
+        let files =
+            if let base, base.fingerprint == cell.fingerprint { base.files } else {
+                try findModel(name, cell.fingerprint)
+            }
+        let composed = try compose(files, composition, names: granted.files)
         // Two models at once may be more than the memory holds.
         loaded = nil
-        loaded = (fingerprint, try Pipeline(model: folder, device: compute))
+        base = (name, cell.fingerprint, files)
+        let pipeline = try Pipeline(model: composed, device: compute)
+        loaded = (composition, pipeline)
+        return pipeline
+    }
+
+    /// `names` are those of the sweep, by fingerprint.
+    private func compose(
+        _ model: any ModelFiles, _ composition: Composition, names: [String: String]
+    ) throws -> any ModelFiles {
+        guard !composition.loras.isEmpty || composition.vae != nil else { return model }
+        func path(_ fingerprint: String) throws -> String { try findFile(names[fingerprint] ?? "", fingerprint) }
+        let loras = try composition.loras.map { lora in
+            (path: try path(lora.file), weight: NSDecimalNumber(decimal: lora.weight).doubleValue)
+        }
+        return try ComposedModel(model, vae: try composition.vae.map(path), loras: LoRASet(loras))
     }
 
     package func render(
         _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void
     ) throws {
-        guard let pipeline = loaded?.pipeline else { preconditionFailure("render follows prepare") }
+        guard let base else { preconditionFailure("render follows prepare") }
         var groups = GroupCount(cells: cells.count)
         var isStopped = false
         for row in Self.rows(of: cells) {
+            let pipeline = try pipeline(model: base.name, for: row[0])
             try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
                 guard let first = step.indices.first else { return true }
                 groups.begin(row[first].key, count: step.indices.count)
@@ -80,7 +121,7 @@ package final class DiffusionEngine: Engine {
     private static func request(for row: [GrantedCell]) throws -> RowRequest {
         let cell = row[0].cell
         guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
-            preconditionFailure("Diffusion knows every sampler that a sweep can name")
+            throw WorkerError.engineUnavailable(reason: "this version has no sampler \(cell.sampler.rawValue)")
         }
         // By way of the text: the nearest Double of what the sweep file says.
         let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }

@@ -10,14 +10,14 @@ package protocol Engine: AnyObject {
     /// What the networks are computed in: `fp32`, `bf16`.
     var precision: String { get }
 
-    /// Gets the model of a shard ready, if it is not already.
+    /// Gets the model of a shard ready, with the LoRAs and the VAE that its cells want, if it is not already.
     ///
     /// - Parameters:
     ///   - model: Its name as the sweep file has it.
-    ///   - fingerprint: SHA-256 of the files that it must consist of, 64 hexadecimal digits.
+    ///   - cell: A cell of the shard; it says what the model and the other files must contain.
     /// - Throws: An error whose description says what is wrong with this host's copy; the worker then ends, so that
     ///   the cells go to workers that have the model.
-    func prepare(model: String, fingerprint: String) throws
+    func prepare(model: String, for cell: GrantedCell) throws
 
     /// Renders cells of one shard, which share all but their guidance.
     ///

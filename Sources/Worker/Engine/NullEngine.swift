@@ -14,7 +14,7 @@ package final class NullEngine: Engine {
         self.delay = delay
     }
 
-    package func prepare(model: String, fingerprint: String) {}
+    package func prepare(model: String, for cell: GrantedCell) {}
 
     package func render(
         _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void

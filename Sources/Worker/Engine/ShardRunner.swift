@@ -19,12 +19,12 @@ struct ShardRunner {
     /// one bad cell takes no other with it; only what fails alone counts as failed. When all of them fail and
     /// ``EngineRecord`` blames the host, none counts as failed, and the host is reported as unusable.
     func run(_ cells: [GrantedCell], on engine: any Engine) {
-        guard let fingerprint = cells.first?.cell.fingerprint, control.permission(for: lease) == .all else { return }
-        guard cells.allSatisfy({ $0.cell.fingerprint == fingerprint }) else {
+        guard let first = cells.first, control.permission(for: lease) == .all else { return }
+        guard cells.allSatisfy({ $0.cell.fingerprint == first.cell.fingerprint }) else {
             return fail(cells, "The shard mixes several models; plan the sweep again with this version of tmdne.")
         }
         do {
-            try engine.prepare(model: model, fingerprint: fingerprint)
+            try engine.prepare(model: model, for: first)
         } catch {
             let name = WireText.line(model, longest: 256)
             return report(.unusable(lease, .unusableModel(name: name, reason: "\(error)")))

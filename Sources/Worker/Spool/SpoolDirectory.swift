@@ -26,9 +26,7 @@ final class SpoolDirectory {
     static func defaultCache(
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> String {
-        // The specification has relative paths ignored.
-        if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") { return "\(cache)/tmdne" }
-        return "\(environment["HOME"] ?? NSHomeDirectory())/.cache/tmdne"
+        CacheFolder.path(environment: environment)
     }
 
     /// Takes a free directory, one with leftovers before any other, the lowest number first.

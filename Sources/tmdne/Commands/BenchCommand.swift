@@ -29,13 +29,13 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         let planned = try PlannedSweep(file: sweep)
-        let engine = DiffusionEngine(device: try CPUDevice(), isSharing: !noSharing) { name, _ in
-            try planned.model(name)
-        }
+        let engine = DiffusionEngine(
+            device: try CPUDevice(), isSharing: !noSharing, findFile: { name, _ in try planned.file(name) },
+            findModel: { name, _ in try planned.model(name) })
         var result = Result(images: 0, seconds: 0, device: engine.device)
         for shard in planned.grants {
             guard let first = shard.first else { continue }
-            try engine.prepare(model: planned.modelName(of: first), fingerprint: first.cell.fingerprint)
+            try engine.prepare(model: planned.modelName(of: first), for: first)
             let start = ContinuousClock.now
             try engine.render(shard, progress: { _ in true }) { _ in result.images += 1 }
             result.seconds += (ContinuousClock.now - start) / .seconds(1)

@@ -9,6 +9,9 @@ struct DoctorCommand: ParsableCommand {
         abstract: "Says what this host can do, and what is missing.",
         discussion: "Renders a small image with the built-in model to see that all of it works.")
 
+    @Flag(help: "Fetches what is missing and can be fetched: CLIP's merges, for models in single files.")
+    var fix = false
+
     @Flag(help: "Prints JSON for scripts.")
     var json = false
 
@@ -16,6 +19,10 @@ struct DoctorCommand: ParsableCommand {
         var name: String
         var isFine: Bool
         var detail: String
+        /// Whether the built-in model needs it.
+        var isNeeded = true
+
+        var label: String { isFine ? "ok     " : isNeeded ? "MISSING" : "absent " }
     }
 
     func run() throws {
@@ -28,14 +35,33 @@ struct DoctorCommand: ParsableCommand {
         checks.append(check("device") { "\(try CPUDevice().label), oneDNN \(CPUDevice.libraryVersion), fp32" })
         checks.append(check("model") { "tmdne-tiny at \(try ModelLocator().locate("tmdne-tiny"))" })
         checks.append(check("rendering", Self.renderedInWords))
+        checks.append(tokenizer)
         if json {
             try Console.print(json: checks)
         } else {
             for check in checks {
-                Console.print("\(check.isFine ? "ok     " : "MISSING") \(check.name): \(check.detail)")
+                Console.print("\(check.label) \(check.name): \(check.detail)")
             }
         }
-        guard checks.allSatisfy(\.isFine) else { throw ExitCode.failure }
+        // Who asks for a repair wants to know that it did not work.
+        guard checks.allSatisfy({ $0.isFine || !($0.isNeeded || fix) }) else { throw ExitCode.failure }
+    }
+
+    /// CLIP's merges, which only models in single files need.
+    private var tokenizer: Check {
+        var check = check("tokenizer") {
+            if fix { return "CLIP's merges, from the package open_clip_torch, at \(try CLIPMergesDownload.run())" }
+            guard let place = CLIPMerges.installed() else { throw MissingTokenizer() }
+            return "CLIP's merges at \(place)"
+        }
+        check.isNeeded = false
+        return check
+    }
+
+    private struct MissingTokenizer: Error, CustomStringConvertible {
+        var description: String {
+            "models in single .safetensors files carry no tokenizer; `tmdne doctor --fix` fetches CLIP's from PyPI"
+        }
     }
 
     private func check(_ name: String, _ body: () throws -> String) -> Check {

@@ -11,7 +11,7 @@ struct ModelCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Shows a model's parts, types, sizes and fingerprint, and whether its files belong together.")
 
-        @Argument(help: "A built-in model, or the path of a diffusers folder.")
+        @Argument(help: "A built-in model, or the path of a diffusers folder or a .safetensors file.")
         var model: String
 
         @Flag(help: "Prints JSON for scripts.")

@@ -34,36 +34,46 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Number of sampler steps.")
     var steps = Sweep.defaultSteps
 
-    @Option(help: "A sampler: \(SamplerName.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "A sampler: \(SamplerMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
     var sampler = Sweep.defaultSampler
 
     @Option(help: "Width and height in pixels, such as 512x512; the model's own size unless given.")
     var size: String?
 
-    @Option(help: "A built-in model, or the path of a diffusers folder.")
+    @Option(help: "A built-in model, or the path of a diffusers folder or a .safetensors file.")
     var model = "tmdne-tiny"
 
     @Option(help: "Precision of the networks: auto or fp32.")
     var precision = PrecisionChoice.auto
 
+    @OptionGroup(title: "What differs between programs and models")
+    var arguments: RenderArguments
+
     @Option(name: .shortAndLong, help: "Where to write the PNG.")
     var output: String
 
     func run() throws {
-        let (style, guidance, wanted) = try settings()
-        let path = try ModelLocator().locate(model)
-        let folder = try ModelFolder(path: path)
+        let settings = try settings()
+        let locator = ModelLocator()
+        let path = try locator.locate(model)
+        let files = try ModelOpener.open(path)
         let fingerprint = try ModelFingerprint.compute(of: path)
-        let size = try wanted ?? Self.nativeSize(of: folder)
+        let size = try settings.size ?? Self.nativeSize(of: files.config)
+        let style = settings.style
+        let sampler = settings.sampler
+        let (options, names) = try settings.options.resolved(for: sampler) { file, _ in
+            try ModelFingerprint.compute(of: try locator.locate(file))
+        }
         let cell = Cell(
-            fingerprint: fingerprint, guidance: guidance, height: size.height,
-            negativePrompt: style.compose(negativePrompt: negativePrompt), prompt: style.compose(prompt: prompt),
-            sampler: sampler, seed: seed, steps: steps, width: size.width)
+            fingerprint: fingerprint, guidance: settings.guidance, height: size.height,
+            negativePrompt: style.compose(negativePrompt: negativePrompt), options: options,
+            prompt: style.compose(prompt: prompt), sampler: sampler, seed: seed, steps: steps, width: size.width)
         let granted = GrantedCell(
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
-            style: style.name)
-        let engine = DiffusionEngine(device: try CPUDevice()) { _, _ in folder }
-        try engine.prepare(model: model, fingerprint: fingerprint)
+            style: style.name, files: names)
+        let engine = DiffusionEngine(
+            device: try CPUDevice(), findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
+        try engine.prepare(model: model, for: granted)
         try engine.render([granted], progress: { _ in true }) { image in
             let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
             let metadata = ImageMetadata(
@@ -74,7 +84,16 @@ struct RenderCommand: ParsableCommand {
     }
 
     /// The options whose values are looked up; what is wrong with them is wrong usage.
-    private func settings() throws -> (Style, Decimal, ImageSize?) {
+    private struct Settings {
+        let style: Style
+        let guidance: Decimal
+        /// As wanted; `nil` for the model's own.
+        let size: ImageSize?
+        let sampler: SamplerName
+        let options: RenderOptions
+    }
+
+    private func settings() throws -> Settings {
         do throws(SweepProblem) {
             let style = try StyleLibrary().style(named: style)
             let guidance = try ExactNumber(guidance, key: "guidance").decimal
@@ -87,7 +106,11 @@ struct RenderCommand: ParsableCommand {
             }
             var wanted: ImageSize?
             if let size { wanted = try ImageSize(size) }
-            return (style, guidance, wanted)
+            return Settings(
+                style: style, guidance: guidance, size: wanted,
+                sampler: try arguments.schedule.map { schedule throws(SweepProblem) in try sampler.with(schedule) }
+                    ?? sampler,
+                options: try arguments.options())
         } catch {
             throw ValidationError("\(error)")
         }
@@ -119,9 +142,9 @@ struct RenderCommand: ParsableCommand {
     }
 
     /// The size that the model was trained at, 512x512 if it does not tell.
-    private static func nativeSize(of folder: ModelFolder) throws -> ImageSize {
-        let sides = folder.config.unet.sampleSize ?? [64, 64]
-        return try ImageSize("\(sides[1] * folder.config.vae.upscaling)x\(sides[0] * folder.config.vae.upscaling)")
+    private static func nativeSize(of config: ModelConfig) throws -> ImageSize {
+        let sides = config.unet.sampleSize ?? [64, 64]
+        return try ImageSize("\(sides[1] * config.vae.upscaling)x\(sides[0] * config.vae.upscaling)")
     }
 }
 

@@ -37,9 +37,12 @@ struct LocalWorker {
         let isSharing = isSharing
         return WorkerService(configuration, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
-            return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name, fingerprint in
-                try ModelFolder(path: locator.locate(name, fingerprint: fingerprint))
-            }
+            return DiffusionEngine(
+                device: try CPUDevice(), isSharing: isSharing,
+                findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
+                findModel: { name, fingerprint in
+                    try ModelOpener.open(locator.locate(name, fingerprint: fingerprint))
+                })
         }
     }
 

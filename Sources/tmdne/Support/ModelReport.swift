@@ -6,9 +6,13 @@ struct ModelReport: Encodable {
         var name: String
         var parameters: Int
         var types: [String]
+        /// Size of the weights in the file.
+        var bytes: Int
     }
 
     var path: String
+    /// `diffusers folder` or `single file`.
+    var form: String
     var family: String
     var prediction: String
     var fingerprint: String
@@ -20,28 +24,35 @@ struct ModelReport: Encodable {
     ///
     /// - Throws: ``DiffusionError`` when files are missing or damaged.
     init(path: String, fingerprint: String) throws {
-        let folder = try ModelFolder(path: path)
+        let model = try ModelOpener.open(path)
+        let config = model.config
         self.path = path
         self.fingerprint = fingerprint
-        family = folder.config.family.rawValue
-        prediction = folder.config.scheduler.predictionType.rawValue
-        size = folder.config.unet.sampleSize.map {
-            "\($0[1] * folder.config.vae.upscaling)x\($0[0] * folder.config.vae.upscaling)"
-        }
-        let encoders = try folder.textEncoderWeights().map { ("text encoder", $0) }
-        let sources = encoders + [("UNet", try folder.unetWeights()), ("VAE", try folder.vaeWeights())]
+        form = model is Checkpoint ? "single file" : "diffusers folder"
+        family = config.family.rawValue
+        prediction = config.scheduler.predictionType.rawValue
+        size = config.unet.sampleSize.map { "\($0[1] * config.vae.upscaling)x\($0[0] * config.vae.upscaling)" }
+        let encoders = try model.textEncoderWeights()
+        let names = encoders.count == 1 ? ["text encoder"] : encoders.indices.map { "text encoder \($0 + 1)" }
+        var sources = Array(zip(names, encoders)) + [("UNet", try model.unetWeights())]
+        // A checkpoint without one is a model all the same.
+        if let vae = try? model.vaeWeights() { sources.append(("VAE", vae)) }
         parts = sources.map { name, source in
             let inventory = source.inventory
-            return Part(name: name, parameters: inventory.parameters, types: inventory.types)
+            return Part(
+                name: name, parameters: inventory.parameters, types: inventory.types, bytes: inventory.bytes)
         }
     }
 
     var lines: [String] {
-        var lines = [path, "  \(family), predicts \(prediction)"]
+        var lines = [path, "  \(family) in a \(form), predicts \(prediction)"]
         if let size { lines.append("  trained at \(size)") }
         for part in parts {
-            lines.append("  \(part.name): \(part.parameters) parameters, \(part.types.joined(separator: " and "))")
+            lines.append(
+                "  \(part.name): \(part.parameters) parameters, \(part.types.joined(separator: " and ")), "
+                    + "\(part.bytes >> 20) MiB")
         }
+        if !parts.contains(where: { $0.name == "VAE" }) { lines.append("  no VAE: name the file of one under vae:") }
         lines.append("  fingerprint \(fingerprint)")
         return lines
     }

@@ -5,7 +5,8 @@ import SharedModel
 /// A sweep file, planned with the models of this host.
 struct PlannedSweep {
     let plan: SweepPlan
-    private let models: [String: ModelFolder]
+    private let locator: ModelLocator
+    private let models: [String: any ModelFiles]
 
     /// Reads and plans the sweep at `file`; models' paths are relative to it.
     ///
@@ -13,24 +14,31 @@ struct PlannedSweep {
     init(file: String) throws {
         let sweep = try Sweep(contentsOf: file)
         let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
-        var models: [String: ModelFolder] = [:]
-        plan = try sweep.plan { name in
+        var models: [String: any ModelFiles] = [:]
+        plan = try sweep.plan { name, _ in
+            try ModelFingerprint.compute(of: try locator.locate(name))
+        } fingerprints: { name in
             let path = try locator.locate(name)
             // A model that can't be rendered is told before anything is planned: this reads the configs and the
             // headers of the weights.
-            let folder = try ModelFolder(path: path)
-            try folder.check()
-            models[name] = folder
+            let files = try ModelOpener.open(path)
+            _ = try files.tokenizers()
+            try files.check()
+            models[name] = files
             return try ModelFingerprint.compute(of: path)
         }
         self.models = models
+        self.locator = locator
     }
 
     /// A model that the plan names.
-    func model(_ name: String) throws -> ModelFolder {
+    func model(_ name: String) throws -> any ModelFiles {
         guard let model = models[name] else { throw SharedModelError.modelNotFound(name: name, places: []) }
         return model
     }
+
+    /// The path of a LoRA or VAE that the plan names.
+    func file(_ name: String) throws -> String { try locator.locate(name) }
 
     /// The shards as workers are granted them.
     var grants: [[GrantedCell]] {
@@ -40,7 +48,7 @@ struct PlannedSweep {
                 let position = plan.positions[planned.firstPosition]
                 return GrantedCell(
                     key: planned.key, cell: planned.cell, position: position.index, rawPrompt: position.prompt,
-                    rawNegativePrompt: position.negativePrompt, style: position.style)
+                    rawNegativePrompt: position.negativePrompt, style: position.style, files: position.files)
             }
         }
     }
