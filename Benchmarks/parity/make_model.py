@@ -152,7 +152,7 @@ def compute(family, out):
     gc.collect()
     unet = UNet2DConditionModel.from_pretrained(out / "unet", **load)
     output = unet(latents, TIMESTEP, texts["prompt_embeds"], added_cond_kwargs=added).sample
-    tensors |= {"unet.sample": latents, "unet.output": output}
+    tensors |= {"unet.sample": latents.clone(), "unet.output": output}
     parts = {name: None for name, _, _ in shape["encoders"]} | {name: None for name in tokenizers}
     pipeline = kind(unet=unet, **parts, **common)
     image = pipeline(
