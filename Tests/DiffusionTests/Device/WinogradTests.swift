@@ -24,10 +24,10 @@ import Testing
         for added in [nil, residual] {
             let expected = device.download(try direct.apply(x, adding: added))
             let scale = expected.reduce(0) { max($0, abs($1)) }
-            // Measured at most 2.5e-6 of the largest value: the transforms add and subtract numbers of several
-            // magnitudes, which costs a digit beside the direct sum's 3e-7.
+            // Measured at most 9.7e-6 of the largest value: the transforms add and subtract numbers of several
+            // magnitudes, which costs a digit beside the direct sum.
             let difference = greatestDifference(device.download(try ours.apply(x, adding: added)), expected)
-            #expect(difference < 1e-5 * scale, "\(difference / scale)")
+            #expect(difference < 3e-5 * scale, "\(difference / scale)")
         }
     }
 
