@@ -23,7 +23,7 @@ struct SurveyTests {
         let path = "\(folder.path)/tmdne-tiny"
         try folder.copyJSON(
             "\(path)/unet/config.json", to: "tmdne-tiny/unet/config.json",
-            edits: ["layers_per_block": "[2, 3, 2]", "conv_out_kernel": "1"])
+            edits: ["transformer_layers_per_block": "[1, 2, 1]", "conv_out_kernel": "1"])
         let model = try ModelFolder(path: path)
         let error = #expect(throws: DiffusionError.self) { try model.check() }
         guard case .mismatchedTensors(let place, let missing, let misfits, let unused) = try #require(error) else {
@@ -31,8 +31,8 @@ struct SurveyTests {
             return
         }
         #expect(place == "\(path)/unet")
-        #expect(missing.contains("down_blocks.1.resnets.2.conv1.weight"))
-        #expect(missing.contains("up_blocks.1.resnets.3.norm1.bias"))
+        #expect(missing.contains("down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q.weight"))
+        #expect(missing.contains("up_blocks.1.attentions.1.transformer_blocks.1.ff.net.2.bias"))
         #expect(misfits == ["conv_out.weight: [4, 64, 3, 3] instead of [4, 64, 1, 1]"])
         #expect(unused.isEmpty)
         let text = try #require(error).description
