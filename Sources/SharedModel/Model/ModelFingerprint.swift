@@ -1,5 +1,3 @@
-import Crypto
-
 /// Names a model by its content.
 ///
 /// SHA-256 of what `sha256sum` prints for the model's files, in the order of their names: a line `hash  name` for each.
@@ -11,12 +9,6 @@ package enum ModelFingerprint {
     /// - Returns: 64 lower-case hexadecimal digits.
     /// - Throws: ``SharedModelError`` for a file that is missing or cannot be read.
     package static func compute(of path: String) throws -> String {
-        var model = SHA256()
-        for file in try ModelFiles(path: path).files {
-            var content = SHA256()
-            try FileReader.forEachPiece(of: file.path) { content.update(bufferPointer: $0) }
-            model.update(data: Array("\(Hexadecimal.encode(content.finalize()))  \(file.name)\n".utf8))
-        }
-        return Hexadecimal.encode(model.finalize())
+        try ModelManifest(of: path).fingerprint
     }
 }
