@@ -26,6 +26,8 @@ struct WorkerOptions: ParsableArguments {
 struct LocalWorker {
     var options: WorkerOptions
     var isSharing = true
+    /// Whether to fetch models that this host lacks from the coordinator.
+    var fetchesModels = false
     /// The sweep file, whose folder may hold models.
     var sweepFile: String?
 
@@ -35,10 +37,17 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
-        return WorkerService(configuration, logger: logger) {
+        let link = fetchesModels ? ModelLink() : nil
+        let cache = ModelCache(cache: configuration.cache, link: link)
+        return WorkerService(configuration, link: link, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
             return DiffusionEngine(device: try CPUDevice(), isSharing: isSharing) { name, fingerprint in
-                try ModelFolder(path: locator.locate(name, fingerprint: fingerprint))
+                do {
+                    return try ModelFolder(path: locator.locate(name, fingerprint: fingerprint))
+                } catch is SharedModelError {
+                    // There is none, or another one of that name: the content decides, wherever it comes from.
+                    return try ModelFolder(path: cache.path(of: name, fingerprint: fingerprint))
+                }
             }
         }
     }
