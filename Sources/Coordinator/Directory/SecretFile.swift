@@ -41,7 +41,9 @@ enum SecretFile {
         guard let mode = attributes[.posixPermissions] as? Int, mode & 0o077 == 0 else {
             throw CoordinatorError.exposedSecret(path: path)
         }
-        guard let size = attributes[.size] as? Int, size <= longest, let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+        guard let size = attributes[.size] as? Int, size <= longest,
+            let text = try? String(contentsOfFile: path, encoding: .utf8)
+        else {
             throw CoordinatorError.badSecret(path: path)
         }
         return text

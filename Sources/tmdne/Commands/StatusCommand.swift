@@ -13,7 +13,8 @@ struct StatusCommand: AsyncParsableCommand {
             changed either way.
             """)
 
-    @Argument(help: "The directory of the sweep, or the join token of its coordinator (- reads that from standard input).")
+    @Argument(
+        help: "The directory of the sweep, or the join token of its coordinator (- reads that from standard input).")
     var sweep: String?
 
     @OptionGroup var joining: JoinOptions

@@ -49,8 +49,8 @@ struct ListTokensCommand: ParsableCommand {
 
     private struct Row: Encodable {
         var name: String
-        var created: Date
-        var expires: Date?
+        var created: String
+        var expires: String?
         var uses: Int?
         var joined: Int
         var state: String
@@ -66,14 +66,15 @@ struct ListTokensCommand: ParsableCommand {
         let now = Date()
         let rows = try SweepDirectory(URL(filePath: directory)).tokens().map { token in
             Row(
-                name: token.record.name, created: token.record.created, expires: token.record.expires,
+                name: token.record.name, created: token.record.created.formatted(.iso8601),
+                expires: token.record.expires?.formatted(.iso8601),
                 uses: token.record.uses, joined: token.joined,
                 state: Self.state(of: token.record, joined: token.joined, at: now))
         }
         if json { return try Console.print(json: rows) }
         for row in rows {
             let limit = row.uses.map { " of \($0)" } ?? ""
-            let end = row.expires.map { ", until \($0.formatted(.iso8601))" } ?? ""
+            let end = row.expires.map { ", until \($0)" } ?? ""
             Console.print("\(row.name): \(row.state), \(row.joined)\(limit) workers joined\(end)")
         }
     }
