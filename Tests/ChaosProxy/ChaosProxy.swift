@@ -47,6 +47,8 @@ package final class ChaosProxy: Sendable {
     ///   - target: Where connections are passed on to.
     ///   - faults: What is done to the connection of a number, from 0.
     ///   - body: Gets the proxy.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, and when no port can be had.
     package static func run<Result>(
         to target: Int, faults: @escaping @Sendable (Int) -> Faults, _ body: (ChaosProxy) async throws -> Result
     ) async throws -> Result {

@@ -39,6 +39,7 @@ package enum WireLimits {
     /// - Parameters:
     ///   - width: In pixels, 1 to ``imageSide``; what is outside counts as the nearest that is inside.
     ///   - height: Likewise.
+    /// - Returns: Its length in bytes.
     package static func imageBytes(width: Int, height: Int) -> Int {
         let rowBytes = 1 + 3 * min(max(width, 1), imageSide)
         let pixels = rowBytes * min(max(height, 1), imageSide)

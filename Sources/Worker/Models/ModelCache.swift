@@ -24,6 +24,7 @@ package struct ModelCache: Sendable {
     /// - Parameters:
     ///   - name: What the sweep file calls it.
     ///   - fingerprint: 64 lower-case hexadecimal digits.
+    /// - Returns: The folder's path.
     /// - Throws: ``WorkerError`` when it can't be had, or when the worker ends meanwhile.
     package func path(of name: String, fingerprint: String) throws -> String {
         guard Hexadecimal.isLowercase(fingerprint, digits: 64) else {

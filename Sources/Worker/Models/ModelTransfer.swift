@@ -64,6 +64,7 @@ struct ModelTransfer: Sendable {
     /// - Parameters:
     ///   - offer: What the coordinator says.
     ///   - present: How many bytes of a file are on this host's disk.
+    /// - Returns: What to do.
     mutating func listed(_ offer: ModelOffer, present: (Item) -> Int) -> [Action] {
         guard offer.reason.isEmpty else { return [.fail(offer.reason)] }
         if !isListed {

@@ -25,6 +25,8 @@ struct PinnedKey: Sendable {
     /// What encrypts a connection; it goes first in the pipeline, and lets nothing out before the key was seen.
     ///
     /// - Parameter onMismatch: Called on the event loop when the other side shows another key; the connection then fails.
+    /// - Returns: The handler.
+    /// - Throws: `NIOSSLError` when BoringSSL makes no connection.
     func handler(onMismatch: @escaping @Sendable () -> Void) throws -> NIOSSLClientHandler {
         try NIOSSLClientHandler(context: context, serverHostname: nil) { [hash] certificates, verdict in
             guard let key = try? certificates.first?.extractPublicKey().toSPKIBytes(),

@@ -119,6 +119,7 @@ struct WorkerSession: Sendable {
     /// The other side showed another key than the join token names, and was told nothing.
     ///
     /// - Parameter address: Whose, for people.
+    /// - Returns: What to do.
     mutating func metStranger(at address: String) -> [SessionAction] {
         strangers += 1
         let error = WorkerError.wrongKey(address: address)

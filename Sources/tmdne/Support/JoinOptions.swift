@@ -13,6 +13,7 @@ struct JoinOptions: ParsableArguments {
     /// The token of `argument`, of the file, or of the environment.
     ///
     /// - Parameter argument: The token; `-` reads standard input.
+    /// - Returns: The token, taken apart.
     /// - Throws: `ExitCode.validationFailure`, after it has said what is wrong with the token.
     func token(_ argument: String?) throws -> JoinToken {
         let text = try text(argument)
