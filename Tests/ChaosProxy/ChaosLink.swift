@@ -50,9 +50,13 @@ final class ChaosLink: @unchecked Sendable {
     }
 
     func came(_ bytes: ByteBuffer, fromClient: Bool) {
-        guard fromClient else { return pass(bytes, through: \.down, to: client, cutAfter: faults.cutAfterDown) }
-        guard server != nil else { return waiting.writeImmutableBuffer(bytes) }
-        passUp(bytes)
+        if !fromClient {
+            pass(bytes, through: \.down, to: client, cutAfter: faults.cutAfterDown)
+        } else if server == nil {
+            waiting.writeImmutableBuffer(bytes)
+        } else {
+            passUp(bytes)
+        }
     }
 
     /// One side has closed; the other hears of it, after what is still on its way.
