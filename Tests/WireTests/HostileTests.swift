@@ -66,8 +66,8 @@ struct HostileTests {
             settings.isEncrypted = false
             try await WireFixture.serve(in: folder, settings: settings) { server in
                 let flooder = try await connect(to: server.boundPort)
-                try await flooder.setOption(.autoRead, value: false)
-                try await flooder.setOption(.socketOption(.so_rcvbuf), value: 4096)
+                try await flooder.setOption(.autoRead, value: false).get()
+                try await flooder.setOption(.socketOption(.so_rcvbuf), value: 4096).get()
                 var bytes = ByteBuffer()
                 try bytes.writeFrame(WorkerMessage.hello(hello(server)))
                 for _ in 0..<20_000 {

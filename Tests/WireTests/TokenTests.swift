@@ -65,7 +65,7 @@ struct TokenTests {
                 let worker = WireFixture.worker(server.joinToken, in: folder) {
                     NullEngine(delay: .seconds(60))
                 }
-                async let ending: Void = worker.run()
+                let ending = Task { try await worker.run() }
                 for await event in worker.events {
                     guard case .joined = event else { continue }
                     try directory.revokeToken(named: "default")
@@ -74,7 +74,7 @@ struct TokenTests {
                 await #expect(
                     throws: WorkerError.refused(
                         reason: "The join token “default” was revoked; ask for a new one.")
-                ) { try await ending }
+                ) { try await ending.value }
                 return server.joinToken
             }
             // The next start has a token of its own again, and the old one is as wrong as any other.
@@ -110,7 +110,7 @@ struct TokenTests {
     func names(_ name: String) async throws {
         try await WireFixture.withDirectory { folder in
             try await WireFixture.serve(in: folder) { _ in
-                #expect(throws: CoordinatorError.self) {
+                _ = #expect(throws: CoordinatorError.self) {
                     try WireFixture.directory(folder).makeToken(name: name, expires: nil, uses: nil)
                 }
             }
