@@ -153,6 +153,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            exclude: ["Fuzz/Corpus"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -98,7 +98,8 @@ struct ChaosTests {
             try await WireFixture.serve(in: folder, settings: settings) { server in
                 let faults = { @Sendable (_: Int) in
                     var faults = ChaosProxy.Faults()
-                    faults.holdAfter = 1500
+                    // Past the handshake, the hello and the claim; the beats reach it.
+                    faults.holdAfter = 3500
                     return faults
                 }
                 try await ChaosProxy.run(to: server.boundPort, faults: faults) { proxy in
