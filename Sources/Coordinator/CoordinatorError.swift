@@ -22,6 +22,18 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case exposedSecret(path: String)
     /// A file of secrets holds something else.
     case badSecret(path: String)
+    /// A file of a join token holds something else.
+    case badToken(path: String)
+    /// There is a token of this name already.
+    case tokenExists(name: String)
+    /// There is no token of this name.
+    case noToken(name: String)
+    /// Nobody knows yet where the coordinator of the directory listens.
+    case neverServed(directory: String)
+    /// Secrets and images would cross a network for all to read.
+    case unencrypted(address: String)
+    /// The key of the directory can't be used.
+    case encryption(problem: String)
     /// The address is taken.
     case portInUse(address: String)
     /// The address can't be listened on.
@@ -61,6 +73,19 @@ extension CoordinatorError: CustomStringConvertible {
             "\(path) holds a secret but others may read it; run chmod 600 on it, or remove it to get a new one."
         case .badSecret(let path):
             "\(path) does not hold a secret as tmdne writes it; remove it to get a new one."
+        case .badToken(let path):
+            "\(path) does not hold what tmdne writes there; remove it."
+        case .tokenExists(let name):
+            "There is a token “\(name)” already; choose another --name, or revoke that one."
+        case .noToken(let name):
+            "There is no token “\(name)”; `tmdne token list` shows those that there are."
+        case .neverServed(let directory):
+            "Where the coordinator of \(directory) listens is not known yet; start it once, or name it with --host."
+        case .unencrypted(let address):
+            "\(address) leads out of this host, where nothing may go unencrypted; leave --no-tls away or listen on "
+                + "127.0.0.1."
+        case .encryption(let problem):
+            "Connections can't be encrypted (\(problem)); remove tls.pem from the directory to get a new key."
         case .portInUse(let address):
             "\(address) is already in use; stop the program that listens there or choose another port with --listen."
         case .cannotListen(let address, let problem):

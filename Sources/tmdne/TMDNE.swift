@@ -20,7 +20,8 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(
                 name: "Sweeps",
                 subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
-            CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
+            CommandGroup(
+                name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self, TokenCommand.self]),
             CommandGroup(
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
             CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),

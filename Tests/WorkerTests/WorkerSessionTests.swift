@@ -23,7 +23,7 @@ struct WorkerSessionTests {
         let entry = try Fixtures.entry(1, lease: 1)
         #expect(script.report(.spooled(entry)) == [.load(entry)])
         #expect(script.after { $0.loaded(entry.cell) } == [.send(.offer(entry.offer))])
-        #expect(script.receive(.send(Send(cell: entry.cell))) == [.upload(entry.cell)])
+        #expect(script.receive(.send(Send(cell: entry.cell))) == [.upload(entry.cell, offset: 0)])
         #expect(script.report(.ended(grant.lease)) == [])
         #expect(script.after { $0.sent(entry.cell) } == [])
         let ack = Ack(cell: entry.cell, outcome: .stored, reason: "")

@@ -18,6 +18,12 @@ package struct SweepDirectory: Equatable, Sendable {
     package var incoming: URL { url.appending(path: "incoming") }
     /// `join.secret`: what lets workers in, kept so that they come back after a restart. Mode 0600.
     package var secret: URL { url.appending(path: "join.secret") }
+    /// `tls.pem`: the key that workers know the coordinator by. Mode 0600.
+    package var tls: URL { url.appending(path: "tls.pem") }
+    /// `tokens/`: what is known of each join token; no secrets.
+    package var tokenFolder: URL { url.appending(path: "tokens") }
+    /// `listening.json`: where the coordinator listened last.
+    package var listening: URL { url.appending(path: "listening.json") }
     /// `coordinator.lock`: held, and its text true, while a coordinator runs.
     package var lock: URL { url.appending(path: "coordinator.lock") }
     /// `requests/`: what people ask of a running coordinator.

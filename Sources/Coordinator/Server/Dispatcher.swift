@@ -20,6 +20,8 @@ actor Dispatcher {
         var connection: WorkerConnection
         var identity: String
         var name: String
+        /// SHA-256 of the secret that let it in.
+        var token: String
     }
 
     /// The longest that a worker waits before it connects again, and time to do so.
@@ -30,6 +32,7 @@ actor Dispatcher {
     private let directory: SweepDirectory
     private let settings: CoordinatorServer.Settings
     private let sweep: String
+    private let tokens: TokenRegistry
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
     private let events: AsyncStream<ProgressEvent>.Continuation
@@ -55,7 +58,8 @@ actor Dispatcher {
 
     init(
         store: SweepStore, images: ImageStore, directory: SweepDirectory, settings: CoordinatorServer.Settings,
-        sweep: String, leftovers: [LiveAttempt], logger: Logger, events: AsyncStream<ProgressEvent>.Continuation,
+        sweep: String, leftovers: [LiveAttempt], tokens: TokenRegistry, logger: Logger,
+        events: AsyncStream<ProgressEvent>.Continuation,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, onEnd: @escaping @Sendable () -> Void
     ) {
         self.store = store
@@ -63,6 +67,7 @@ actor Dispatcher {
         self.directory = directory
         self.settings = settings
         self.sweep = sweep
+        self.tokens = tokens
         self.logger = logger
         self.events = events
         self.now = now
@@ -73,14 +78,22 @@ actor Dispatcher {
 
     // MARK: - What workers say
 
-    /// Lets a worker in whose secret has been checked.
-    func admit(_ hello: Hello, on connection: WorkerConnection) async -> Admission {
+    /// Lets a worker in whose secret is that of `token`.
+    func admit(_ hello: Hello, with token: TokenRecord, on connection: WorkerConnection) async -> Admission {
         guard !isShuttingDown else {
             return .refused(Refused(reason: "The coordinator is shutting down.", isFinal: false))
         }
         let name: String
         do {
-            name = try await store.register(hello)
+            switch try await store.register(hello, with: token) {
+            case .registered(let free): name = free
+            case .expired(let date):
+                let reason = "The join token “\(token.name)” lets nobody new in since \(Timestamp.text(date)); "
+                return .refused(Refused(reason: reason + "ask for a new one.", isFinal: true))
+            case .usedUp(let uses):
+                let reason = "The join token “\(token.name)” has let in \(uses) workers, as many as it may; "
+                return .refused(Refused(reason: reason + "ask for a new one.", isFinal: true))
+            }
         } catch {
             await storageFailed(error)
             return .refused(Refused(reason: "The coordinator can't write its database now.", isFinal: false))
@@ -88,7 +101,7 @@ actor Dispatcher {
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
         strayed[hello.identity] = nil
-        guests[connection.id] = Guest(connection: connection, identity: hello.identity, name: name)
+        guests[connection.id] = Guest(connection: connection, identity: hello.identity, name: name, token: token.sha256)
         await write(joined.ended)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
         events.yield(.workerJoined(name: name, device: hello.device))
@@ -143,6 +156,11 @@ actor Dispatcher {
             case .refused(let reason):
                 return .acknowledge(Ack(cell: offer.cell, outcome: .refused, reason: reason))
             case .wanted(let size):
+                let longest = WireLimits.imageBytes(width: size.width, height: size.height)
+                guard offer.bytes <= longest else {
+                    let reason = "An image of this size has at most \(longest) bytes, not \(offer.bytes)."
+                    return .acknowledge(Ack(cell: offer.cell, outcome: .refused, reason: reason))
+                }
                 guard !isShuttingDown else {
                     return .acknowledge(
                         Ack(cell: offer.cell, outcome: .later, reason: "The coordinator is shutting down."))
@@ -273,6 +291,7 @@ actor Dispatcher {
             let movedAt = diskProblem == nil ? vitals.uploadedAt : now()
             if let movedAt { book.progressed(guest.identity, on: id, at: movedAt) }
         }
+        sendAwayRevoked()
         let ticked = book.tick(now: now())
         for id in ticked.silent { guests[id]?.connection.cut() }
         let overdue = unwritten
@@ -287,6 +306,13 @@ actor Dispatcher {
         await publish()
         await endIfDone()
         endIfDrained()
+    }
+
+    /// Cuts off who came in with a token that has been revoked since; the next hello is told why.
+    private func sendAwayRevoked() {
+        let revoked = tokens.revoked
+        guard !revoked.isEmpty else { return }
+        for guest in guests.values where revoked.contains(guest.token) { guest.connection.cut() }
     }
 
     /// Drains when the sweep is over and nobody wants the coordinator to stay.

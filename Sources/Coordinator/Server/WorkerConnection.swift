@@ -48,7 +48,8 @@ final class WorkerConnection: Sendable {
             vitals.heardAt = .now
             vitals.isBusy = true
             switch message {
-            case .offer, .chunk: vitals.uploadedAt = .now
+            // Who fetches a model can't render yet, however long that takes.
+            case .offer, .chunk, .want, .fetch: vitals.uploadedAt = .now
             case .hello, .claim, .beat, .fail, .release, .bye, .inquire: break
             }
         }

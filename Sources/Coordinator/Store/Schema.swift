@@ -14,6 +14,8 @@ enum Schema {
         migrator.registerMigration("options") { db in
             for statement in options { try db.execute(sql: statement) }
         }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
+        migrator.registerMigration("large images") { db in try allowLargeImages(db) }
         return migrator
     }()
 
@@ -254,4 +256,43 @@ enum Schema {
         LEFT JOIN verdict ON verdict.cell = cell.id
         """,
     ]
+    private static let tokens = """
+        -- Which worker came in with which join token: a token counts its uses, and outlives its expiry for those it let in.
+        CREATE TABLE admission (
+            token TEXT NOT NULL CHECK (length(token) = 64),         -- SHA-256 of its secret
+            identity TEXT NOT NULL CHECK (length(identity) = 32),   -- of the worker
+            admitted_at TEXT NOT NULL,
+            PRIMARY KEY (token, identity)
+        ) STRICT, WITHOUT ROWID
+        """
+
+    /// The longest image follows from a cell's size now; the table that says otherwise is written again.
+    private static func allowLargeImages(_ db: Database) throws {
+        // Whatever depends on the table is put back word for word.
+        let dependents = try String.fetchAll(
+            db,
+            sql: """
+                SELECT sql FROM sqlite_master
+                WHERE sql IS NOT NULL AND (type = 'view' OR (tbl_name = 'image' AND type IN ('index', 'trigger')))
+                ORDER BY type = 'trigger'
+                """)
+        let views = try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'view'")
+        for view in views { try db.execute(sql: "DROP VIEW \(view.quotedDatabaseIdentifier)") }
+        try db.execute(
+            sql: """
+                -- One image a cell, for good: images/<first 2 digits>/<sha256>.png.
+                CREATE TABLE new_image (
+                    cell INTEGER PRIMARY KEY REFERENCES cell (id),
+                    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+                    bytes INTEGER NOT NULL CHECK (bytes > 0),
+                    attempt INTEGER NOT NULL REFERENCES attempt (id),
+                    late INTEGER NOT NULL CHECK (late IN (0, 1)),   -- it came after its attempt had ended
+                    stored_at TEXT NOT NULL
+                ) STRICT;
+                INSERT INTO new_image SELECT cell, sha256, bytes, attempt, late, stored_at FROM image;
+                DROP TABLE image;
+                ALTER TABLE new_image RENAME TO image;
+                """)
+        for statement in dependents { try db.execute(sql: statement) }
+    }
 }

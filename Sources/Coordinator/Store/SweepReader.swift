@@ -51,6 +51,14 @@ package struct SweepReader: Sendable {
         }
     }
 
+    /// How many workers each join token has let in, by the SHA-256 of its secret.
+    func admissions() throws -> [String: Int] {
+        try database.read { db in
+            let rows = try db.rows("SELECT token, count(*) AS joined FROM admission GROUP BY token")
+            return Dictionary(rows.map { ($0["token"], $0["joined"]) }) { first, _ in first }
+        }
+    }
+
     /// Hands every position to `body`, in grid order, from one consistent look at the database.
     package func forEachRow(_ body: (GridRow) throws -> Void) throws {
         try database.read { db in

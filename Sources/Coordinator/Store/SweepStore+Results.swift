@@ -18,6 +18,21 @@ enum DeliveryAnswer: Equatable, Sendable {
 }
 
 extension SweepStore {
+    /// The sweep file's name for the model with a fingerprint; `nil` when no position needs it.
+    func modelName(of fingerprint: String) async throws -> String? {
+        try await committer.perform { db in
+            let row = try db.row(
+                """
+                SELECT model.text AS name FROM phrase AS hash
+                JOIN cell ON cell.fingerprint = hash.id
+                JOIN position ON position.cell = cell.id
+                JOIN phrase AS model ON model.id = position.model
+                WHERE hash.text = ? LIMIT 1
+                """, [fingerprint])
+            return row?["name"]
+        }
+    }
+
     /// Judges an offer before its bytes are asked for. Reads only.
     func judge(_ offer: Offer, from identity: String) async throws -> OfferAnswer {
         try await committer.perform { db in

@@ -1,13 +1,33 @@
+import Foundation
 import GRDB
 import SharedModel
 
+/// What comes of a worker that shows a token which has not been revoked.
+enum Registration: Equatable, Sendable {
+    /// It is let in under this name: its own, or that with a number.
+    case registered(name: String)
+    /// The token lets nobody new in since this date.
+    case expired(Date)
+    /// The token has let in as many workers as it may.
+    case usedUp(Int)
+}
+
 extension SweepStore {
-    /// Remembers a worker that was let in, under a name that no other worker has.
+    /// Lets a worker in under a name that no other worker has, if its token still lets it.
     ///
-    /// - Returns: The name to show: the worker's own, or that with a number.
-    func register(_ hello: Hello) async throws -> String {
-        let timestamp = timestamp
+    /// A worker that the token has let in before may come back however late: its identity is a secret of its own.
+    func register(_ hello: Hello, with token: TokenRecord) async throws -> Registration {
+        let (timestamp, now) = (timestamp, now)
         return try await committer.perform { db in
+            let isBack = "SELECT count(*) FROM admission WHERE token = ? AND identity = ?"
+            if try db.count(isBack, [token.sha256, hello.identity]) == 0 {
+                if let expires = token.expires, expires <= now { return .expired(expires) }
+                let uses = try db.count("SELECT count(*) FROM admission WHERE token = ?", [token.sha256])
+                if let most = token.uses, uses >= most { return .usedUp(most) }
+                try db.run(
+                    "INSERT INTO admission (token, identity, admitted_at) VALUES (?, ?, ?)",
+                    [token.sha256, hello.identity, timestamp])
+            }
             let name = try Self.freeName(like: hello.name, identity: hello.identity, db)
             try db.run(
                 """
@@ -21,7 +41,7 @@ extension SweepStore {
                     "now": timestamp,
                 ])
             try Self.note(db, at: timestamp, "joined", worker: name, "\(name) joined with \(hello.device)")
-            return name
+            return .registered(name: name)
         }
     }
 

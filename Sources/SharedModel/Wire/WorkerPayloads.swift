@@ -104,6 +104,32 @@ package struct Release: Codable, Equatable, Sendable {
     }
 }
 
+/// Asks for the list of a model's files. Answered by a model.
+package struct Want: Codable, Equatable, Sendable {
+    /// The model's fingerprint, 64 lower-case hexadecimal digits.
+    package var fingerprint: String
+
+    package init(fingerprint: String) {
+        self.fingerprint = fingerprint
+    }
+}
+
+/// Asks for a piece of a file of a model that was listed on this connection. Answered by a piece, or by a model that says
+/// why not.
+package struct Fetch: Codable, Equatable, Sendable {
+    package var fingerprint: String
+    /// Which file, by its content.
+    package var sha256: String
+    /// Where the piece begins, in bytes.
+    package var offset: Int
+
+    package init(fingerprint: String, sha256: String, offset: Int) {
+        self.fingerprint = fingerprint
+        self.sha256 = sha256
+        self.offset = offset
+    }
+}
+
 /// Keeps a secret out of every log and failure message.
 extension Hello: CustomStringConvertible, CustomReflectable {
     package var description: String { "hello of \(name) (\(identity)), version \(version)" }

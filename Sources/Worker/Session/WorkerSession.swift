@@ -63,12 +63,21 @@ struct WorkerSession: Sendable {
     /// Why the session fails as soon as it has tidied up.
     private var failure: WorkerError?
     private var closingReason: String?
+    /// Connections to somebody with another key than the join token names.
+    private var strangers = 0
+    /// A coordinator has let the worker in.
+    private var hasJoined = false
 
     init(configuration: Configuration, leftovers: [SpoolEntry], backoff: Backoff) {
         self.configuration = configuration
         self.backoff = backoff
         leases = LeaseBook(leftovers: leftovers)
         deliveries = DeliveryQueue(leftovers: leftovers)
+    }
+
+    /// Whether the coordinator has let the worker in on the present connection.
+    var isReady: Bool {
+        if case .ready = connection { true } else { false }
     }
 
     // MARK: The connection
@@ -105,6 +114,19 @@ struct WorkerSession: Sendable {
         let wait = backoff.next()
         let event = WorkerEvent.disconnected(reason: closingReason ?? reason, retryIn: wait)
         return actions + limitDelivery() + [.tell(event), .schedule(.reconnect, after: wait)]
+    }
+
+    /// The other side showed another key than the join token names, and was told nothing.
+    ///
+    /// - Parameter address: Whose, for people.
+    /// - Returns: What to do.
+    mutating func metStranger(at address: String) -> [SessionAction] {
+        strangers += 1
+        let error = WorkerError.wrongKey(address: address)
+        // A token may name an address that is another machine's in this network, so each of its hosts gets its chance;
+        // and who was let in before outlasts whoever has taken the address since.
+        guard !hasJoined, strangers >= configuration.hosts.count else { return close(because: "\(error)") }
+        return end(with: error) + [.close]
     }
 
     /// Who is drained and renders no more waits for a coordinator that is away, but not for ever.
@@ -151,11 +173,12 @@ struct WorkerSession: Sendable {
         case (.ready, .grant(let grant)): return granted(grant)
         case (.ready, .idle(let idle)): return told(idle)
         case (.ready, .beatReply(let reply)): return lose(reply.lost) + goOn()
-        case (.ready, .send(let send)): return asked(for: send.cell)
+        case (.ready, .send(let send)): return asked(for: send)
         case (.ready, .ack(let ack)): return answered(ack)
         case (.ready, .drain(let drain)): return drained(drain)
         case (.leaving, _), (.over, _), (.none, _): return []
-        case (.connecting, _), (.greeting, _), (.ready, .welcome), (.ready, .report):
+        case (.connecting, _), (.greeting, _), (.ready, .welcome), (.ready, .report), (.ready, .model),
+            (.ready, .piece):
             return close(because: "The coordinator said something that does not fit; it may be another version.")
         }
     }
@@ -170,6 +193,7 @@ struct WorkerSession: Sendable {
         // The bounds keep a strange coordinator from silence and from a flood alike.
         let heartbeat = Duration.seconds(min(max(welcome.heartbeatSeconds, 0.05), 60))
         connection = .ready(heartbeat: heartbeat)
+        hasJoined = true
         sweep = welcome.sweep
         backoff.reset()
         hostIndex -= 1
@@ -225,11 +249,11 @@ struct WorkerSession: Sendable {
         }
     }
 
-    private mutating func asked(for cell: CellKey) -> [SessionAction] {
-        guard deliveries.move(cell, from: .offered, to: .sending) != nil else {
+    private mutating func asked(for send: Send) -> [SessionAction] {
+        guard let entry = deliveries.move(send.cell, from: .offered, to: .sending), send.offset < entry.bytes else {
             return close(because: "The coordinator asked for an image that was not offered.")
         }
-        return [.upload(cell)]
+        return [.upload(send.cell, offset: send.offset)]
     }
 
     private mutating func answered(_ ack: Ack) -> [SessionAction] {

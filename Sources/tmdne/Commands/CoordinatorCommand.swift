@@ -56,6 +56,12 @@ struct ServingOptions: ParsableArguments {
     @Option(help: "Address and port to listen on; 0.0.0.0 lets other machines in.")
     var listen = ListenAddress()
 
+    @Option(help: "Host to name in the join token, where others know this machine by another address; may be repeated.")
+    var advertise: [String] = []
+
+    @Flag(help: "Leaves connections unencrypted, which is allowed on this machine's own addresses alone.")
+    var noTls = false
+
     @Flag(help: "Renders on this machine too.")
     var renderHere = false
 
@@ -67,11 +73,10 @@ struct ServingOptions: ParsableArguments {
 
     /// A host of `directory` with these options.
     func host(_ directory: SweepDirectory, plan: SweepPlan?, sweepFile: String? = nil) -> SweepHost {
-        if !listen.isLoopback {
-            Console.note("Connections are not encrypted: let \(listen.host) be an address of a network that you trust.")
-        }
-        return SweepHost(
-            directory: directory, plan: plan, host: listen.host, port: listen.port, endsWhenDone: !stay,
+        SweepHost(
+            directory: directory, plan: plan, host: listen.host, port: listen.port, advertisedHosts: advertise,
+            isEncrypted: !noTls, modelFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path },
+            endsWhenDone: !stay,
             worker: renderHere ? LocalWorker(options: worker, isSharing: true, sweepFile: sweepFile) : nil,
             invites: true, logger: log.logger("tmdne"))
     }

@@ -47,8 +47,6 @@ struct ListenAddress: ExpressibleByArgument {
     }
 
     var defaultValueDescription: String { "\(host):\(port)" }
-
-    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
 extension SweepDirectory {

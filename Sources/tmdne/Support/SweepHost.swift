@@ -14,6 +14,12 @@ struct SweepHost {
     var plan: SweepPlan?
     var host = "127.0.0.1"
     var port = 0
+    /// Hosts to name in the join token instead of this one's addresses.
+    var advertisedHosts: [String] = []
+    /// Whether workers connect through TLS.
+    var isEncrypted = true
+    /// The folder of the sweep file, which may hold models that workers lack.
+    var modelFolder: String?
     /// Whether the coordinator ends when every cell is done or failed.
     var endsWhenDone = true
     /// Where images can be rendered in this process; `nil` leaves it to workers that join.
@@ -26,10 +32,13 @@ struct SweepHost {
     ///
     /// - Throws: What kept it from running; an `ExitCode` when cells failed or are left.
     func run() async throws {
+        var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone)
+        settings.advertisedHosts = advertisedHosts
+        settings.isEncrypted = isEncrypted
+        let locator = ModelLocator(sweepFolder: modelFolder)
+        settings.findModel = { try locator.locate($0, fingerprint: $1) }
         let server = try await CoordinatorServer.start(
-            in: directory, plan: plan, host: host, port: port,
-            settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone),
-            logger: logger)
+            in: directory, plan: plan, host: host, port: port, settings: settings, logger: logger)
         if invites {
             Console.print("Join workers with this line; it holds the secret:")
             Console.print("tmdne worker \(server.joinToken.text)")

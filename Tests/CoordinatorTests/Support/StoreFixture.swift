@@ -104,3 +104,15 @@ final class StoreFixture: Sendable {
         }
     }
 }
+
+extension SweepStore {
+    /// Registers a worker that comes with a token of its own making, which lets in anybody.
+    func register(_ hello: Hello) async throws -> String {
+        let secret = try #require(JoinSecret(bytes: Array(repeating: 7, count: 32)))
+        let token = try TokenRecord(name: "test", secret: secret, created: Date(timeIntervalSince1970: 0))
+        guard case .registered(let name) = try await register(hello, with: token) else {
+            throw CoordinatorError.noToken(name: "test")
+        }
+        return name
+    }
+}
