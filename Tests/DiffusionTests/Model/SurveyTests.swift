@@ -55,14 +55,17 @@ struct SurveyTests {
         #expect(unused.contains { $0.hasPrefix("decoder.mid_block.attentions.0.") })
     }
 
-    @Test("and the memory that it counts is that of the processor's buffers, byte by byte", arguments: [64, 128])
-    func buffers(size: Int) throws {
-        let model = try ModelFolder(path: "\(Golden.folder)/random-sd15")
+    @Test(
+        "and the memory that it counts is that of the processor's buffers, byte by byte",
+        arguments: [("\(Golden.folder)/random-sd15", 64), (Golden.model, 128), (Golden.model, 512)])
+    func buffers(path: String, size: Int) throws {
+        let model = try ModelFolder(path: path)
+        let width = model.config.contextDim
         let (device, survey) = (try CPUDevice(), SurveyDevice())
         for device in [device, survey] as [any Device] {
             let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
             let decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
-            let text = Conditioning(states: Array(repeating: 0, count: 77 * 32), tokenCount: 77)
+            let text = Conditioning(states: Array(repeating: 0, count: 77 * width), tokenCount: 77)
             let latents = [Float](repeating: 0, count: 4 * size * size / 64)
             _ = try unet(
                 try device.upload(latents, shape: [1, size / 8, size / 8, 4]), timestep: 1,
