@@ -99,11 +99,11 @@ package struct ConvolutionShape: Hashable, Sendable {
     }
 
     /// How many rows of a result of `width` pixels are computed at once where the input is prepared row by row: as many as
-    /// keep 16 MiB of it in memory.
+    /// keep 16 MiB of it in memory, and a multiple of 4, which whole tiles of a fast convolution fit into.
     ///
     /// Depends on nothing but the shape, so that every machine computes the same.
     func bandRows(width: Int) -> Int {
-        max((1 << 22) / max(width * inputs, 1), 2 * kernel)
+        (max((1 << 22) / max(width * inputs, 1), 2 * kernel) + 3) / 4 * 4
     }
 
     /// The output's size along a side of `size` pixels.

@@ -27,7 +27,7 @@ struct SamplingPlan: Sendable {
 
     /// Increments of a path where the origin of the method has them, fresh noise where diffusers draws it.
     ///
-    /// - Parameter isAlwaysBrownian: Whether diffusers follows a path too.
+    /// With `isAlwaysBrownian`, diffusers follows a path too.
     func noise(from level: NoiseLevel, to next: NoiseLevel, isAlwaysBrownian: Bool = false) -> Evaluation.Noise {
         guard isAlwaysBrownian || settings.convention != .diffusers else { return .fresh }
         return .brownian(from: level.ratio, to: next.ratio)

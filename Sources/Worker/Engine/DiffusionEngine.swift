@@ -13,6 +13,7 @@ package final class DiffusionEngine: Engine {
 
     private let compute: any Device
     private let isSharing: Bool
+    private let memoryBudget: Int?
     private let findFile: (String, String) throws -> String
     private let findModel: (String, String) throws -> any ModelFiles
     /// The model without LoRAs, whose files stay mapped.
@@ -22,15 +23,17 @@ package final class DiffusionEngine: Engine {
     /// - Parameters:
     ///   - device: What computes.
     ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
+    ///   - memoryBudget: Bytes that this process may take; a cell that needs more is refused before anything is loaded.
     ///   - findFile: The path of the LoRA or VAE of this host whose content has the fingerprint; the name tells where to look
     ///     first, and an error what to do.
     ///   - findModel: The same of a model.
     package init(
-        device: any Device, isSharing: Bool = true,
+        device: any Device, isSharing: Bool = true, memoryBudget: Int? = nil,
         findFile: @escaping (_ name: String, _ fingerprint: String) throws -> String,
         findModel: @escaping (_ name: String, _ fingerprint: String) throws -> any ModelFiles
     ) {
         self.isSharing = isSharing
+        self.memoryBudget = memoryBudget
         self.findFile = findFile
         self.findModel = findModel
         compute = device
@@ -57,7 +60,7 @@ package final class DiffusionEngine: Engine {
         // Two models at once may be more than the memory holds.
         loaded = nil
         base = (name, cell.fingerprint, files)
-        let pipeline = try Pipeline(model: composed, device: compute)
+        let pipeline = try Pipeline(model: composed, device: compute, memoryBudget: memoryBudget)
         loaded = (composition, pipeline)
         return pipeline
     }

@@ -46,6 +46,9 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "Precision of the networks: auto or fp32.")
     var precision = PrecisionChoice.auto
 
+    @Option(help: "Memory that rendering may take, such as 12G; all of it unless given.")
+    var memory: MemorySize?
+
     @OptionGroup(title: "What differs between programs and models")
     var arguments: RenderArguments
 
@@ -72,7 +75,8 @@ struct RenderCommand: ParsableCommand {
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
             style: style.name, files: names)
         let engine = DiffusionEngine(
-            device: try CPUDevice(), findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
+            device: try CPUDevice(), memoryBudget: (memory ?? .physical).bytes,
+            findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
         try engine.prepare(model: model, for: granted)
         try engine.render([granted], progress: { _ in true }) { image in
             let picture = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)

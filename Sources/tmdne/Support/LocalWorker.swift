@@ -18,6 +18,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: "What renders: auto or cpu.")
     var device = DeviceChoice.auto
 
+    @Option(help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
+    var memory: MemorySize?
+
     @Option(help: "Directory for finished images that are not acknowledged yet; ~/.cache/tmdne unless given.")
     var cache: String?
 }
@@ -35,10 +38,11 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
+        let memory = options.memory ?? .physical
         return WorkerService(configuration, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
             return DiffusionEngine(
-                device: try CPUDevice(), isSharing: isSharing,
+                device: try CPUDevice(), isSharing: isSharing, memoryBudget: memory.bytes,
                 findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
                 findModel: { name, fingerprint in
                     try ModelOpener.open(locator.locate(name, fingerprint: fingerprint))

@@ -18,6 +18,8 @@ struct ModelReport: Encodable {
     var fingerprint: String
     /// Size of the pictures that the model was trained with, if it tells.
     var size: String?
+    /// What rendering one such picture takes, in bytes; not told without a VAE.
+    var memory: Int?
     var parts: [Part]
 
     /// Reads configs and tensors' headers, and builds nothing.
@@ -32,6 +34,9 @@ struct ModelReport: Encodable {
         family = config.family.rawValue
         prediction = config.scheduler.predictionType.rawValue
         size = config.unet.sampleSize.map { "\($0[1] * config.vae.upscaling)x\($0[0] * config.vae.upscaling)" }
+        let sides = config.unet.sampleSize ?? [64, 64]
+        let scale = config.vae.upscaling
+        memory = try? model.memory(width: sides[1] * scale, height: sides[0] * scale).total
         let encoders = try model.textEncoderWeights()
         let names = encoders.count == 1 ? ["text encoder"] : encoders.indices.map { "text encoder \($0 + 1)" }
         var sources = Array(zip(names, encoders)) + [("UNet", try model.unetWeights())]
@@ -47,6 +52,7 @@ struct ModelReport: Encodable {
     var lines: [String] {
         var lines = [path, "  \(family) in a \(form), predicts \(prediction)"]
         if let size { lines.append("  trained at \(size)") }
+        if let memory { lines.append("  takes \(memory / 1_000_000) MB of memory for a picture of \(size ?? "512x512")") }
         for part in parts {
             lines.append(
                 "  \(part.name): \(part.parameters) parameters, \(part.types.joined(separator: " and ")), "

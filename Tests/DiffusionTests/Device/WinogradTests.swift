@@ -13,8 +13,9 @@ import Testing
     func direct(size: (batch: Int, height: Int, width: Int)) throws {
         var noise = Noise(seed: 5)
         let shape = ConvolutionShape(inputs: 96, outputs: 64, kernel: 3)
-        let weights = noise.values(shape.outputs * shape.inputs * 9)
-        let bias = noise.values(shape.outputs)
+        let weights = WeightTensor(
+            noise.values(shape.outputs * shape.inputs * 9), shape: [shape.outputs, shape.inputs, 3, 3])
+        let bias = WeightTensor(noise.values(shape.outputs), shape: [shape.outputs])
         let dimensions = [size.batch, size.height, size.width]
         let pixels = dimensions.reduce(1, *)
         let x = try device.upload(noise.values(pixels * shape.inputs), shape: dimensions + [shape.inputs])
@@ -36,7 +37,9 @@ import Testing
         var noise = Noise(seed: 6)
         let shape = ConvolutionShape(inputs: channels, outputs: channels, kernel: 3)
         let layer = try WinogradConvolution(
-            device: device, shape: shape, weights: noise.values(channels * channels * 9), bias: noise.values(channels))
+            device: device, shape: shape,
+            weights: WeightTensor(noise.values(channels * channels * 9), shape: [channels, channels, 3, 3]),
+            bias: WeightTensor(noise.values(channels), shape: [channels]))
         let (batch, side) = (5, 20)
         let one = side * side * channels
         let pictures = noise.values(batch * one)

@@ -23,7 +23,7 @@ struct SurveyTests {
         let path = "\(folder.path)/tmdne-tiny"
         try folder.copyJSON(
             "\(path)/unet/config.json", to: "tmdne-tiny/unet/config.json",
-            edits: ["layers_per_block": "[2, 3, 2]", "conv_out_kernel": "1"])
+            edits: ["transformer_layers_per_block": "[1, 2, 1]", "conv_out_kernel": "1"])
         let model = try ModelFolder(path: path)
         let error = #expect(throws: DiffusionError.self) { try model.check() }
         guard case .mismatchedTensors(let place, let missing, let misfits, let unused) = try #require(error) else {
@@ -31,8 +31,8 @@ struct SurveyTests {
             return
         }
         #expect(place == "\(path)/unet")
-        #expect(missing.contains("down_blocks.1.resnets.2.conv1.weight"))
-        #expect(missing.contains("up_blocks.1.resnets.3.norm1.bias"))
+        #expect(missing.contains("down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q.weight"))
+        #expect(missing.contains("up_blocks.1.attentions.1.transformer_blocks.1.ff.net.2.bias"))
         #expect(misfits == ["conv_out.weight: [4, 64, 3, 3] instead of [4, 64, 1, 1]"])
         #expect(unused.isEmpty)
         let text = try #require(error).description
@@ -55,14 +55,17 @@ struct SurveyTests {
         #expect(unused.contains { $0.hasPrefix("decoder.mid_block.attentions.0.") })
     }
 
-    @Test("and the memory that it counts is that of the processor's buffers, byte by byte", arguments: [64, 128])
-    func buffers(size: Int) throws {
-        let model = try ModelFolder(path: "\(Golden.folder)/random-sd15")
+    @Test(
+        "and the memory that it counts is that of the processor's buffers, byte by byte",
+        arguments: [("\(Golden.folder)/random-sd15", 64), (Golden.model, 128), (Golden.model, 512)])
+    func buffers(path: String, size: Int) throws {
+        let model = try ModelFolder(path: path)
+        let width = model.config.contextDim
         let (device, survey) = (try CPUDevice(), SurveyDevice())
         for device in [device, survey] as [any Device] {
             let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
             let decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
-            let text = Conditioning(states: Array(repeating: 0, count: 77 * 32), tokenCount: 77)
+            let text = Conditioning(states: Array(repeating: 0, count: 77 * width), tokenCount: 77)
             let latents = [Float](repeating: 0, count: 4 * size * size / 64)
             _ = try unet(
                 try device.upload(latents, shape: [1, size / 8, size / 8, 4]), timestep: 1,

@@ -14,6 +14,9 @@ struct FamilyTests {
         (try ModelFolder(path: "\(Golden.folder)/\(name)"), try Golden.open("\(name)/expected"))
     }
 
+    /// Prints a measured difference.
+    private func m(_ x: Float, _ n: String = #function) -> Float { print("MEASURED", n, x); return x }
+
     /// The two texts of a golden file, with the picture sizes that it was made with.
     private func texts(_ golden: SafetensorsFile, width: Int, pooled: Int? = nil) throws -> [Conditioning] {
         let states = try golden.floats("text.output", shape: [2, 77, width])
@@ -37,7 +40,7 @@ struct FamilyTests {
             try device.upload(sample, shape: [shape[0], shape[2], shape[3], shape[1]]), timestep: 481,
             guidances: guidances, context: try unet.context(of: texts))
         let expected = try golden.floats("unet.output", shape: shape)
-        return greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected)
+        return m(greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected), "unet " + "\(guidances)")
     }
 
     /// Greatest difference measured: 1.4e-6.
@@ -48,7 +51,7 @@ struct FamilyTests {
         let ids = try golden.int32s("text.ids", shape: [2, 77])
         let found = try conditioner.encode([[Array(ids[..<77])], [Array(ids[77...])]], clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 32])
-        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
+        #expect(m(greatestDifference(found.flatMap(\.states), expected)) < 1e-4)
         #expect(found.allSatisfy { $0.pooled.isEmpty && $0.channels == 32 })
     }
 
@@ -75,9 +78,9 @@ struct FamilyTests {
         #expect(conditioner.tokenizers.map { $0.encode("") } == texts[1])
         let found = try conditioner.encode(texts, clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 40])
-        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
+        #expect(m(greatestDifference(found.flatMap(\.states), expected)) < 1e-4)
         let pooled = try golden.floats("text.pooled", shape: [2, 20])
-        #expect(greatestDifference(found.flatMap(\.pooled), pooled) < 1e-4)
+        #expect(m(greatestDifference(found.flatMap(\.pooled), pooled)) < 1e-4)
     }
 
     /// Greatest differences measured: UNet 3.3e-6, decoder 1.7e-6.
@@ -140,7 +143,7 @@ struct FamilyTests {
         let latents = try golden.floats("vae.latents", shape: [1, 4, 5, 9])
         let picture = try decoder(Layout.channelsLast(latents, [1, 4, 5, 9]), shape: [1, 5, 9, 4], on: device)
         let expected = try golden.floats("vae.decoded", shape: [1, 3, 5 * scale, 9 * scale])
-        return greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected)
+        return m(greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected), "vae")
     }
 
     @Test("an encoder whose layers are read anew for every text gives the same bits", arguments: [0, 1])

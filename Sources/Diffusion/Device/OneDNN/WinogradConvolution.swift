@@ -25,23 +25,34 @@ final class WinogradConvolution: ConvolutionKernel {
             && min(shape.inputs, shape.outputs) >= fewestChannels && shape.inputs * shape.outputs <= mostWeights
     }
 
+    /// Rows and columns of a tile.
+    static let tile = 4
     private static let fewestChannels = 64
     private static let mostWeights = 640 * 640
     /// Floats of both transforms at once: what stays in the last level of cache of most hosts.
     private static let scratchFloats = 2 << 20
 
-    init(device: CPUDevice, shape: ConvolutionShape, weights: [Float], bias: [Float]) throws {
+    init(device: CPUDevice, shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor) throws {
         precondition(Self.suits(shape), "\(shape)")
         precondition(weights.count == shape.outputs * shape.inputs * 9 && bias.count == shape.outputs)
         self.device = device
         self.shape = shape
         let points = tmdne_winograd_points()
-        var transformed = [Float](repeating: 0, count: points * shape.inputs * shape.outputs)
-        tmdne_winograd_weights(weights, &transformed, shape.outputs, shape.inputs)
+        let transformed = WeightTensor(shape: [points, shape.inputs, shape.outputs]) {
+            elements throws(DiffusionError) in
+            var transformed = [Float](repeating: 0, count: points * shape.inputs * shape.outputs)
+            tmdne_winograd_weights(try weights.floats(), &transformed, shape.outputs, shape.inputs)
+            return elements.count == transformed.count ? transformed : Array(transformed[elements])
+        }
         self.weights = PackedWeights(
-            library: device.library, values: transformed,
-            descriptor: try OneDNNLibrary.descriptor([points, shape.inputs, shape.outputs], dnnl_abc))
-        self.bias = try device.buffer(of: bias)
+            library: device.library, tensor: transformed,
+            descriptor: try OneDNNLibrary.descriptor(transformed.shape, dnnl_abc))
+        self.bias = try device.buffer(of: try bias.floats())
+    }
+
+    /// Tiles whose transforms are in memory at once.
+    static func chunk(of tiles: Int, shape: ConvolutionShape) -> Int {
+        min(tiles, max(32, scratchFloats / (tmdne_winograd_points() * (shape.inputs + shape.outputs))))
     }
 
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
@@ -49,22 +60,57 @@ final class WinogradConvolution: ConvolutionKernel {
         let (batch, height, width) = (x.shape[0], x.shape[1], x.shape[2])
         let result = try device.empty([batch, height, width, shape.outputs])
         if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        try convolve(
+            device.address(x), residual.map(device.address), into: device.address(result), height: height, width: width,
+            tiles: 0..<tmdne_winograd_tiles(batch, height, width))
+        return result
+    }
+
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+        precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
+        let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
+        let result = try device.empty([x.shape[0], height, width, shape.outputs])
+        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        let step = shape.bandRows(width: width)
+        // A row of tiles.
+        let across = tmdne_winograd_tiles(1, 1, width)
+        try device.withRows(of: x, prepared: preparation) { rows in
+            for image in 0..<x.shape[0] {
+                for first in stride(from: 0, to: height, by: step) {
+                    let last = min(first + step, height)
+                    // A row more on either side is needed; a row of tiles more keeps the tiles where they are.
+                    let source = max(first - Self.tile, 0)..<min(last + Self.tile, height)
+                    let origin = (image * height + source.lowerBound) * width * shape.outputs
+                    let skipped = (first - source.lowerBound) / Self.tile * across
+                    try rows(image, source) {
+                        try convolve(
+                            $0, residual.map { device.address($0) + origin }, into: device.address(result) + origin,
+                            height: source.count, width: width,
+                            tiles: skipped..<skipped + tmdne_winograd_tiles(1, last - first, width))
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /// Convolves some tiles of pictures of `height` rows.
+    private func convolve(
+        _ x: UnsafeMutablePointer<Float>, _ residual: UnsafeMutablePointer<Float>?,
+        into result: UnsafeMutablePointer<Float>, height: Int, width: Int, tiles: Range<Int>
+    ) throws {
         let points = tmdne_winograd_points()
-        let tiles = tmdne_winograd_tiles(batch, height, width)
-        let chunk = min(tiles, max(32, Self.scratchFloats / (points * (shape.inputs + shape.outputs))))
+        let chunk = Self.chunk(of: tiles.count, shape: shape)
         let input = try device.empty([points, chunk, shape.inputs])
         let product = try device.empty([points, chunk, shape.outputs])
-        for first in stride(from: 0, to: tiles, by: chunk) {
-            let count = min(chunk, tiles - first)
-            tmdne_winograd_input(
-                device.address(x), device.address(input), height, width, shape.inputs, first, count)
+        for first in stride(from: tiles.lowerBound, to: tiles.upperBound, by: chunk) {
+            let count = min(chunk, tiles.upperBound - first)
+            tmdne_winograd_input(x, device.address(input), height, width, shape.inputs, first, count)
             let (primitive, weights) = try primitive(tiles: count)
             try primitive.run([device.address(input), weights, device.address(product)])
             tmdne_winograd_output(
-                device.address(product), bias.pointer, residual.map(device.address), device.address(result),
-                height, width, shape.outputs, first, count)
+                device.address(product), bias.pointer, residual, result, height, width, shape.outputs, first, count)
         }
-        return result
     }
 
     private func primitive(

@@ -23,13 +23,18 @@ final class SurveyDevice: Device {
     func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) -> any ConvolutionKernel {
-        SurveyConvolution(shape: shape, weights: SurveyedWeights(weights, bias: bias, meter: meter), device: self)
+        let count =
+            WinogradConvolution.suits(shape)
+            ? tmdne_winograd_points() * shape.inputs * shape.outputs : weights.count
+        let weights = SurveyedWeights(count: count, bias: bias, meter: meter)
+        return SurveyConvolution(shape: shape, weights: weights, device: self)
     }
 
     func linear(
         inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) -> any LinearKernel {
-        SurveyLinear(outputs: outputs, weights: SurveyedWeights(weights, bias: bias, meter: meter), device: self)
+        let weights = SurveyedWeights(count: weights.count, bias: bias, meter: meter)
+        return SurveyLinear(outputs: outputs, weights: weights, device: self)
     }
 
     func groupNorm(
@@ -83,8 +88,9 @@ private final class SurveyedWeights {
     private let bias: MeteredBuffer?
     private var isPacked = false
 
-    init(_ weights: WeightTensor, bias: WeightTensor?, meter: MemoryMeter) {
-        count = weights.count
+    /// `count` is that of the weights as they are packed.
+    init(count: Int, bias: WeightTensor?, meter: MemoryMeter) {
+        self.count = count
         self.meter = meter
         self.bias = bias.map { meter.buffer(count: $0.count) }
     }
@@ -111,19 +117,38 @@ private final class SurveyConvolution: ConvolutionKernel {
 
     func apply(_ x: Tensor, adding residual: Tensor?) -> Tensor {
         weights.pack()
-        return device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
+        let result = device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
+        return withExtendedLifetime(tiles(x.shape[0], x.shape[1], x.shape[2])) { result }
     }
 
     func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) -> Tensor {
         weights.pack()
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
         let result = device.empty([x.shape[0], height, width, shape.outputs])
-        let rows = min(shape.bandRows(width: width) + shape.kernel, height)
-        let band = device.meter.buffer(count: rows * width * shape.inputs)
-        guard case .normalised(_, _, let groups, _, _) = preparation else { return result }
-        let statistics = device.groupScratch(x, groups: groups)
-        // All three are there at once.
-        return withExtendedLifetime((band, statistics)) { result }
+        var statistics: MeteredBuffer?
+        if case .normalised(_, _, let groups, _, _) = preparation {
+            statistics = device.groupScratch(x, groups: groups)
+        }
+        let step = shape.bandRows(width: width)
+        for first in stride(from: 0, to: height, by: step) {
+            let last = min(first + step, height)
+            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile : shape.padding
+            let source = max(first - halo, 0)..<min(last + halo, height)
+            // Doubling begins and ends at whole rows of what it doubles.
+            let factor = preparation.factor
+            let prepared = ((source.upperBound + factor - 1) / factor - source.lowerBound / factor) * factor
+            let band = device.meter.buffer(count: prepared * width * shape.inputs)
+            withExtendedLifetime((band, tiles(1, last - first, width))) {}
+        }
+        return withExtendedLifetime(statistics) { result }
+    }
+
+    /// The transforms of a fast convolution.
+    private func tiles(_ images: Int, _ height: Int, _ width: Int) -> [MeteredBuffer] {
+        guard WinogradConvolution.suits(shape) else { return [] }
+        let points = tmdne_winograd_points()
+        let chunk = WinogradConvolution.chunk(of: tmdne_winograd_tiles(images, height, width), shape: shape)
+        return [shape.inputs, shape.outputs].map { device.meter.buffer(count: points * chunk * $0) }
     }
 }
 
