@@ -22,10 +22,7 @@ struct PlannedSweep {
             // A model that can't be rendered is told before anything is planned: this reads the configs and the
             // headers of the weights.
             let files = try ModelOpener.open(path)
-<<<<<<< HEAD
-=======
             _ = try files.tokenizers()
->>>>>>> nets
             try files.check()
             models[name] = files
             return try ModelFingerprint.compute(of: path)
