@@ -177,8 +177,8 @@ package struct Sampler: Sendable {
     /// - Parameters:
     ///   - index: which evaluation; a run takes all of them in order.
     ///   - prediction: the UNet's prediction at ``timesteps`` of `index`, after guidance, as long as `latents`.
-    ///   - latents: one cell's latents, in the order `[channel, height, width]` in which torch draws noise.
     ///   - noise: what ``noise(at:count:from:)`` gave for this evaluation; it is the same for all cells of a seed.
+    ///   - latents: one cell's latents, in the order `[channel, height, width]` in which torch draws noise.
     ///   - state: the memory of this run.
     package func step(
         _ index: Int, prediction: [Float], noise: [Float], latents: inout [Float], state: inout SamplerState

@@ -5,7 +5,7 @@
 FOLDER holds the unpacked wheels of k-diffusion 0.1.1, torchsde 0.2.6, trampoline 0.1.2 and scipy (pip install --no-deps --target). Writes
 sampler_paths.safetensors with, for each case,
 
-    diffusers/<sampler>[-<layout>]/<spacing>/<prediction>[/zsnr].timesteps|scale|latents
+    diffusers/<sampler>[-<layout>]/<spacing>/<prediction>[/zsnr|/eta].timesteps|scale|latents
     <a1111|comfyui>/<sampler>[-<layout>]/<prediction>.timesteps|latents
 
 where latents are those before the first evaluation and after each one for diffusers, and the last ones for k-diffusion. The
@@ -66,7 +66,7 @@ def network(x, t):
     return torch.tanh(0.8 * x) + 0.1 * torch.sin(torch.as_tensor(t, dtype=torch.float32) / 100)
 
 
-def run(key, name, **more):
+def run(key, name, eta=None, **more):
     scheduler_class, options = SAMPLERS[name]
     scheduler = scheduler_class(**{**options, **more})
     scheduler.set_timesteps(STEPS)
@@ -74,7 +74,9 @@ def run(key, name, **more):
     x = torch.randn((1, 1, 4, 4), generator=generator) * scheduler.init_noise_sigma
     path = [x.flatten().float()]
     for t in scheduler.timesteps:
-        drawing = {"generator": generator} if name in DRAWS else {}
+        drawing = {"generator": generator} if name in DRAWS or eta else {}
+        if eta is not None:
+            drawing["eta"] = eta
         x = scheduler.step(network(scheduler.scale_model_input(x, t), t), t, x, **drawing).prev_sample
         path.append(x.flatten().float())
     golden[f"diffusers/{key}.timesteps"] = scheduler.timesteps.float().clone()
@@ -95,6 +97,8 @@ for name in SAMPLERS:
             rescale_betas_zero_snr=True)
 run("heun/leading/sample", "heun", prediction_type="sample")
 run("ddim/leading/sample", "ddim", prediction_type="sample")
+run("ddim/leading/epsilon/eta", "ddim", eta=0.75)
+run("tcd/leading/epsilon/eta", "tcd", eta=0.75)
 for layout in ("karras", "exponential", "beta"):
     for name in ("euler", "heun", "lms", "dpm2", "dpm2-a", "dpmpp-sde", "dpmpp-2m", "dpmpp-2m-sde", "unipc"):
         run(f"{name}-{layout}/leading/epsilon", name, **{f"use_{layout}_sigmas": True})

@@ -66,6 +66,12 @@ struct SamplerPathTests {
                     key: "diffusers/\(kind.rawValue)/trailing/v_prediction/zsnr", settings: SamplerSettings(kind),
                     prediction: .velocity, spacing: .trailing, isZeroSNR: true))
         }
+        for kind in [SamplerKind.ddim, .tcd] {
+            cases.append(
+                Case(
+                    key: "diffusers/\(kind.rawValue)/leading/epsilon/eta",
+                    settings: SamplerSettings(kind, eta: 0.75)))
+        }
         for kind in [SamplerKind.heun, .ddim] {
             cases.append(
                 Case(
