@@ -157,7 +157,7 @@ package final class CoordinatorServer: Service {
                         connection, dispatcher: self.dispatcher, store: self.store, images: self.images,
                         doorkeeper: self.listener.doorkeeper, secret: self.secret, settings: self.settings,
                         logger: self.logger)
-                    await runner.run()
+                    await runner.run(connection)
                     self.listener.forget(connection)
                 }
             }

@@ -2,6 +2,8 @@ import Logging
 import SharedModel
 
 /// Serves one connection from its first frame to its last: executes what the session's state machine says.
+///
+/// ``run(_:)`` reads a socket; ``handle(_:)`` and ``finish(because:)`` are its two halves, for who has events of its own.
 struct SessionRunner {
     private struct Upload {
         var image: IncomingImage
@@ -9,7 +11,7 @@ struct SessionRunner {
         var began: ContinuousClock.Instant
     }
 
-    let connection: WorkerConnection
+    let connection: any WorkerLine
     let dispatcher: Dispatcher
     let store: SweepStore
     let images: ImageStore
@@ -25,7 +27,7 @@ struct SessionRunner {
     private var saidGoodbye = false
 
     init(
-        _ connection: WorkerConnection, dispatcher: Dispatcher, store: SweepStore, images: ImageStore,
+        _ connection: any WorkerLine, dispatcher: Dispatcher, store: SweepStore, images: ImageStore,
         doorkeeper: Doorkeeper, secret: JoinSecret, settings: CoordinatorServer.Settings, logger: Logger
     ) {
         self.connection = connection
@@ -39,7 +41,7 @@ struct SessionRunner {
     }
 
     /// Returns when the connection is closed and everything about it is settled.
-    mutating func run() async {
+    mutating func run(_ connection: WorkerConnection) async {
         var why = "the connection was closed"
         do {
             for try await event in connection.events {
@@ -53,18 +55,24 @@ struct SessionRunner {
         } catch {
             why = "\(error)"
         }
+        await finish(because: why)
+        await connection.close()
+    }
+
+    /// Settles what the connection leaves behind.
+    mutating func finish(because why: String) async {
         if let upload { await images.discard(upload.image) }
+        upload = nil
         if let identity {
             await dispatcher.left(connection, identity: identity, saidGoodbye: saidGoodbye, why: why)
         } else {
             doorkeeper.leave()
             logger.info("a stranger left", metadata: ["address": "\(connection.address)", "why": "\(why)"])
         }
-        await connection.close()
     }
 
     /// - Returns: Whether the connection goes on.
-    private mutating func handle(_ event: ConnectionEvent) async throws -> Bool {
+    mutating func handle(_ event: ConnectionEvent) async throws -> Bool {
         switch event {
         case .drain(let reason):
             try await connection.send(.drain(Drain(reason: reason)))
@@ -117,7 +125,7 @@ struct SessionRunner {
         case .fail(let fail):
             await dispatcher.failed(fail, from: identity)
         case .release(let release):
-            await dispatcher.released(release.lease, by: identity)
+            await dispatcher.released(release, by: identity)
         case .admit, .report, .reject, .leave, .ignore, .acknowledge:
             break
         }
