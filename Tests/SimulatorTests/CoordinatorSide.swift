@@ -68,9 +68,8 @@ final class CoordinatorSide {
     private let clock: VirtualClock
     private let settings: CoordinatorServer.Settings
     private let secret: JoinSecret
-    private let leases: Mutex<SplitMix>
+    private let choices: Choices
     private let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
-    private let ended = Mutex(false)
     private var store: SweepStore?
     private var images: ImageStore?
     private var dispatcher: Dispatcher?
@@ -81,7 +80,7 @@ final class CoordinatorSide {
         directory = SweepDirectory(folder)
         self.secret = secret
         self.clock = clock
-        leases = Mutex(SplitMix(state: scenario.seed ^ 0xC0FFEE))
+        choices = Choices(seed: scenario.seed)
         var settings = CoordinatorServer.Settings(program: "simulation", exitsWhenDone: true)
         settings.freeBytes = { _ in .max }
         let never = Duration.seconds(1_000_000_000)
@@ -101,7 +100,7 @@ final class CoordinatorSide {
 
     var isRunning: Bool { dispatcher != nil }
     /// Whether it ended by itself, because everything was done.
-    var hasEnded: Bool { ended.withLock(\.self) }
+    var hasEnded: Bool { choices.hasEnded.withLock(\.self) }
 
     /// Starts it, the first time with a plan; `retriesFailed`: as after `tmdne retry`.
     func start(plan: SweepPlan? = nil, retriesFailed: Bool = false) async throws {
@@ -113,15 +112,15 @@ final class CoordinatorSide {
         if let plan { _ = try await store.adopt(plan, directory: "DIR") }
         if retriesFailed { _ = try await store.retryFailed() }
         let images = try ImageStore(directory, freeBytes: { _ in .max })
-        ended.withLock { $0 = false }
+        choices.hasEnded.withLock { $0 = false }
         let (_, events) = AsyncStream.makeStream(of: ProgressEvent.self, bufferingPolicy: .bufferingNewest(1))
         let surroundings = Dispatcher.Surroundings(
             now: { clock.instant },
-            makeLease: { [self] in leases.withLock { LeaseID(using: &$0) } })
+            makeLease: { [choices] in choices.random.withLock { LeaseID(using: &$0) } })
         dispatcher = Dispatcher(
             store: store, images: images, directory: directory, settings: settings, sweep: "simulated",
             leftovers: try await store.recover(), logger: logger, events: events, surroundings: surroundings,
-            onEnd: { [self] in ended.withLock { $0 = true } })
+            onEnd: { [choices] in choices.hasEnded.withLock { $0 = true } })
         self.store = store
         self.images = images
         await dispatcher?.tick()
@@ -196,5 +195,15 @@ final class CoordinatorSide {
     func bytes(ofImage sha256: String) -> [UInt8]? {
         let path = directory.url.appending(path: SweepDirectory.imagePath(sha256: sha256))
         return (try? Data(contentsOf: path)).map(Array.init)
+    }
+}
+
+/// What the dispatcher's closures share with the simulation.
+private final class Choices: Sendable {
+    let random: Mutex<SplitMix>
+    let hasEnded = Mutex(false)
+
+    init(seed: UInt64) {
+        random = Mutex(SplitMix(state: ~seed))
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import SharedModel
 
 @testable import Coordinator
+@testable import Worker
 
 /// One run of a scenario: a real coordinator and real worker sessions on a simulated network, in virtual time.
 ///
