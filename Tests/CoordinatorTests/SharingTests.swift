@@ -27,7 +27,8 @@ struct SharingTests {
     @Test("a worker alone takes all that a grant can hold")
     func alone() {
         #expect(book([(Fixtures.ada, 1)]).allowance(for: Fixtures.ada, pending: 10, now: start) == .cells(atMost: 256))
-        #expect(book([(Fixtures.ada, nil)]).allowance(for: Fixtures.ada, pending: 10, now: start) == .cells(atMost: 256))
+        #expect(
+            book([(Fixtures.ada, nil)]).allowance(for: Fixtures.ada, pending: 10, now: start) == .cells(atMost: 256))
     }
 
     @Test(
@@ -45,7 +46,8 @@ struct SharingTests {
         #expect(book.allowance(for: Fixtures.emmy, pending: 1000, now: start) == .cells(atMost: 4))
     }
 
-    @Test("who fails five times in a row while others succeed is left alone, longer each time, then tried with one cell")
+    @Test(
+        "who fails five times in a row while others succeed is left alone, longer each time, then tried with one cell")
     func quarantine() {
         var book = book([(Fixtures.ada, nil), (Fixtures.emmy, 1)])
         for second in 1...4 { book.failed(Fixtures.ada, now: at(Double(second))) }

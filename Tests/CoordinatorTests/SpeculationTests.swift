@@ -1,3 +1,4 @@
+import Foundation
 import SharedModel
 import Testing
 
@@ -20,7 +21,8 @@ struct SpeculationTests {
         let grant = try await fixture.claim(1)
         _ = try await fixture.commit(grant.cells[0].key, under: 1)
         let tail = try await fixture.store.tail(for: Fixtures.emmy)
-        #expect(tail.map(\.lease) == [try Fixtures.lease(1)] && tail.map(\.undone) == [3])
+        #expect(tail.map(\.lease) == [try Fixtures.lease(1)])
+        #expect(tail.map(\.undone) == [3])
         #expect(try await fixture.store.tail(for: Fixtures.ada) == [])
         let copied = try #require(try await copy(fixture, of: 1, as: 2))
         #expect(copied.cells == grant.cells.dropFirst().reversed())
@@ -64,7 +66,10 @@ struct SpeculationTests {
         let keys = try await fixture.claim(1).cells.map(\.key)
         _ = try await copy(fixture, of: 1, as: 2)
         #expect(try await fixture.end(2, .expired, blaming: keys[3]) == nil)
-        #expect(try await fixture.query("SELECT count(*), sum(crashes), sum(deaths) FROM cell WHERE state = 'leased'") == ["4|0|0"])
+        #expect(
+            try await fixture.query("SELECT count(*), sum(crashes), sum(deaths) FROM cell WHERE state = 'leased'") == [
+                "4|0|0"
+            ])
         try await fixture.checkInvariants()
         #expect(try await copy(fixture, of: 1, as: 3) != nil)
     }
@@ -75,7 +80,8 @@ struct SpeculationTests {
         let key = try await fixture.claim(1).cells[0].key
         _ = try await copy(fixture, of: 1, as: 2)
         let failed = try await fixture.fail(key, under: 2, by: Fixtures.emmy)
-        #expect(failed.parked == nil && failed.ended == [try Fixtures.lease(2)])
+        #expect(failed.parked == nil)
+        #expect(failed.ended == [try Fixtures.lease(2)])
         #expect(try await fixture.query("SELECT state FROM cell") == ["\"leased\""])
         try await fixture.checkInvariants()
         #expect(try await fixture.fail(key, under: 1).parked == 0)
@@ -95,13 +101,16 @@ struct SpeculationTests {
         _ = try await fixture.claim(3, by: third)
         _ = try await copy(fixture, of: 3, as: 4)
         let failed = try await fixture.fail(key, under: 4, by: Fixtures.emmy)
-        #expect(failed.parked == 0 && failed.ended == [try Fixtures.lease(3), try Fixtures.lease(4)])
+        #expect(failed.parked == 0)
+        #expect(failed.ended == [try Fixtures.lease(3), try Fixtures.lease(4)])
         try await fixture.checkInvariants()
         #expect(try await fixture.commit(key, under: 3, by: third) == .stored(position: 0, ended: []))
         try await fixture.checkInvariants()
     }
 
-    @Test("a shard that ends workers without a culprit is halved, then halved again, until the culprit is alone and parked")
+    @Test(
+        "a shard that ends workers without a culprit is halved, then halved again, until the culprit is alone and parked"
+    )
     func splitting() async throws {
         let fixture = try await fixture(cells: 8)
         var sizes: [Int] = []

@@ -1,3 +1,4 @@
+import SharedModel
 import Testing
 
 @testable import Coordinator
@@ -6,11 +7,17 @@ import Testing
 struct SweepConductTests {
     private let start = ContinuousClock.now
 
-    private func mayEnd(
-        _ conduct: inout SweepConduct, after seconds: Double, isEmpty: Bool = true, hasGuests: Bool = false
-    ) -> Bool {
-        conduct.mayEnd(
-            isEmpty: isEmpty, hasGuests: hasGuests, farewell: .seconds(10), now: start + .seconds(seconds))
+    /// A look at whether the coordinator may end: when, whether nobody holds a lease, whether anybody is connected.
+    private typealias Look = (after: Double, isEmpty: Bool, hasGuests: Bool)
+
+    /// What ten seconds of farewell make of looks that follow one another.
+    private func answers(_ conduct: SweepConduct, _ looks: [Look]) -> [Bool] {
+        var conduct = conduct
+        return looks.map { look in
+            conduct.mayEnd(
+                isEmpty: look.isEmpty, hasGuests: look.hasGuests, farewell: .seconds(10),
+                now: start + .seconds(look.after))
+        }
     }
 
     @Test("what is said outranks what is less: drained, disk full, paused, running")
@@ -32,26 +39,19 @@ struct SweepConductTests {
     @Test("a drained coordinator ends when nobody is left, at the latest after the farewell")
     func farewell() {
         var conduct = SweepConduct()
-        #expect(!mayEnd(&conduct, after: 0))
+        #expect(answers(conduct, [(0, true, false)]) == [false])
         _ = conduct.drain("done")
-        #expect(!mayEnd(&conduct, after: 1, isEmpty: false, hasGuests: true))
-        #expect(!mayEnd(&conduct, after: 5, hasGuests: true))
-        #expect(!mayEnd(&conduct, after: 15, hasGuests: true))
-        #expect(mayEnd(&conduct, after: 15.1, hasGuests: true))
-
-        var left = SweepConduct()
-        _ = left.drain("done")
-        #expect(mayEnd(&left, after: 1))
+        let looks: [Look] = [(1, false, true), (5, true, true), (15, true, true), (15.1, true, true)]
+        #expect(answers(conduct, looks) == [false, false, false, true])
+        #expect(answers(conduct, [(1, true, false)]) == [true])
     }
 
-    @Test("a lease that is granted back to somebody begins the farewell anew")
+    @Test("a lease that somebody holds again begins the farewell anew")
     func farewellAnew() {
         var conduct = SweepConduct()
         _ = conduct.drain("done")
-        #expect(!mayEnd(&conduct, after: 0, hasGuests: true))
-        #expect(!mayEnd(&conduct, after: 9, isEmpty: false, hasGuests: true))
-        #expect(!mayEnd(&conduct, after: 11, hasGuests: true))
-        #expect(mayEnd(&conduct, after: 22, hasGuests: true))
+        let looks: [Look] = [(0, true, true), (9, false, true), (11, true, true), (22, true, true)]
+        #expect(answers(conduct, looks) == [false, false, false, true])
     }
 
     @Test("a worker whose connection broke is waited for, so that it hears of the end; not for ever")
@@ -60,11 +60,9 @@ struct SweepConductTests {
         conduct.left("ada", saidGoodbye: false, now: start)
         conduct.left("emmy", saidGoodbye: true, now: start)
         _ = conduct.drain("done")
-        #expect(!mayEnd(&conduct, after: 1))
-        var back = conduct
-        back.joined("ada")
-        #expect(mayEnd(&back, after: 1.5))
-        #expect(mayEnd(&conduct, after: 15))
+        #expect(answers(conduct, [(1, true, false), (15, true, false)]) == [false, true])
+        conduct.joined("ada")
+        #expect(answers(conduct, [(1.5, true, false)]) == [true])
     }
 
     @Test("a coordinator that is shutting down is not ended by its drain")
@@ -72,7 +70,7 @@ struct SweepConductTests {
         var conduct = SweepConduct()
         _ = conduct.drain("done")
         conduct.isShuttingDown = true
-        #expect(!mayEnd(&conduct, after: 100))
+        #expect(answers(conduct, [(100, true, false)]) == [false])
         #expect(conduct.reasonToOfferLater == "The coordinator is shutting down.")
     }
 }

@@ -87,7 +87,8 @@ final class Simulation {
     static func run(_ scenario: Scenario) async throws -> Outcome {
         // In memory where that is to be had: no power fails here, and thousands of syncs would take their time.
         let memory = URL(filePath: "/dev/shm")
-        let root = FileManager.default.isWritableFile(atPath: memory.path) ? memory : FileManager.default.temporaryDirectory
+        let root =
+            FileManager.default.isWritableFile(atPath: memory.path) ? memory : FileManager.default.temporaryDirectory
         let folder = root.appending(path: "tmdne-simulation-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let simulation = Simulation(scenario, folder: folder)
@@ -245,7 +246,8 @@ final class Simulation {
     }
 
     /// A connection is lost with everything that is on its way.
-    private func lose(_ id: Int, why: String, within seconds: Double, isNoticed: (up: Bool, down: Bool) = (true, true)) {
+    private func lose(_ id: Int, why: String, within seconds: Double, isNoticed: (up: Bool, down: Bool) = (true, true))
+    {
         links[id]?.isCut = true
         let times = (Double.random(in: 0...seconds, using: &random), Double.random(in: 0...seconds, using: &random))
         if isNoticed.up { agenda.plan(.closedAtCoordinator(link: id), at: clock.now + times.0) }

@@ -11,12 +11,15 @@ struct SimulatorTests {
         return Array(0..<(environment["TMDNE_SEEDS"].flatMap(UInt64.init) ?? 120))
     }()
 
-    @Test("whatever goes wrong, every cell gets its one image, every promise is kept and the sweep ends", arguments: seeds)
+    @Test(
+        "whatever goes wrong, every cell gets its one image, every promise is kept and the sweep ends", arguments: seeds
+    )
     func anything(seed: UInt64) async throws {
         let outcome = try await Simulation.run(.anything(seed))
         #expect(
             outcome.violations == [],
-            "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator; \(outcome.seconds) s, \(outcome.events) events")
+            "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator; \(outcome.seconds) s, \(outcome.events) events"
+        )
     }
 
     @Test("a seed always gives the same run")

@@ -133,7 +133,9 @@ struct WorkerSide {
         beat = Beat(lease: job.grant.lease, cell: granted.key, step: min(job.step, 4), steps: 4)
         if job.step == 2, granted.key == scenario.poison { return nil }
         var wishes: [Wish] = []
-        if job.step == 1, job.next == job.cells.count - 1 { wishes += after { $0.reported(.onLastGroup(job.grant.lease)) } }
+        if job.step == 1, job.next == job.cells.count - 1 {
+            wishes += after { $0.reported(.onLastGroup(job.grant.lease)) }
+        }
         if job.step == 2, granted.key == scenario.badCell || scenario.hasSickWorker && number == 0 {
             (jobs[0].next, jobs[0].step) = (job.next + 1, 0)
             let reason = "The cell can't be rendered."

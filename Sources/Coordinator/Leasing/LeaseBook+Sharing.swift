@@ -25,6 +25,7 @@ extension LeaseBook {
     ///   - identity: The worker.
     ///   - pending: Cells that nobody holds, or a lower bound of that.
     ///   - now: The time.
+    /// - Returns: How many cells at the most, or why none.
     func allowance(for identity: String, pending: Int, now: Instant) -> Allowance {
         guard leases(of: identity).count < WireLimits.leases else {
             return .nothing(because: "The worker holds as many leases as it may.")

@@ -72,6 +72,7 @@ struct SweepConduct: Sendable {
     ///   - hasGuests: Whether any worker is connected.
     ///   - farewell: How long the workers have for their goodbye.
     ///   - now: The time.
+    /// - Returns: Whether it is time to end.
     mutating func mayEnd(isEmpty: Bool, hasGuests: Bool, farewell: Duration, now: Instant) -> Bool {
         guard drainReason != nil, !isShuttingDown else { return false }
         guard isEmpty else {

@@ -4,6 +4,7 @@ extension SweepReader {
     /// Why a cell or a worker is where it is, in sentences.
     ///
     /// - Parameter subject: A position's number, the beginning of a cell's key (8 digits or more), or a worker's name.
+    /// - Returns: The sentences, the most important first.
     /// - Throws: ``CoordinatorError/noSuchSubject(_:)`` when the sweep has no such thing.
     package func explain(_ subject: String) throws -> [String] {
         let isServed = try DirectoryLock.isHeld(in: directory)
@@ -85,7 +86,9 @@ private struct Explainer {
     }
 
     private func pending(_ cell: Row, id: Int64) throws -> [String] {
-        guard let shard = cell["shard"] as Int64? else { return ["It is not to be rendered, for the sweep was edited."] }
+        guard let shard = cell["shard"] as Int64? else {
+            return ["It is not to be rendered, for the sweep was edited."]
+        }
         var lines: [String] = []
         if let hindrance = try hindrance(of: cell) { lines.append(hindrance) }
         let before = try db.count(
@@ -93,12 +96,14 @@ private struct Explainer {
             SELECT count(*) FROM cell WHERE state = 'pending' AND shard IS NOT NULL
                 AND (shard < ? OR shard = ? AND rank < ?)
             """, [shard, shard, cell["rank"] as Int])
-        lines.append(before == 0 ? "It is pending, the first in line." : "It is pending; \(before) cells come before it.")
+        lines.append(
+            before == 0 ? "It is pending, the first in line." : "It is pending; \(before) cells come before it.")
         if cell["crashes"] as Int > 0 {
             lines.append("A worker ended while rendering it, so it is granted after all others, and alone.")
         } else if cell["deaths"] as Int > 1 {
             lines.append(
-                "\(cell["deaths"] as Int) workers ended while they held it, so it is granted after all others, with few.")
+                "\(cell["deaths"] as Int) workers ended while they held it, so it is granted after all others, with few."
+            )
         }
         return lines
     }
@@ -149,7 +154,9 @@ private struct Explainer {
     func explain(worker: Row) throws -> [String] {
         let id: Int64 = worker["id"]
         let isThere = isServed && worker["connected"] as Bool
-        var lines = ["Worker \(worker["name"] as String), \(worker["device"] as String), \(worker["program"] as String)."]
+        var lines = [
+            "Worker \(worker["name"] as String), \(worker["device"] as String), \(worker["program"] as String)."
+        ]
         lines.append(
             isThere
                 ? "It is connected." : "It is not connected; it was last seen at \(worker["last_seen_at"] as String).")
@@ -163,7 +170,8 @@ private struct Explainer {
         lines += inabilities.map { "It lacks a model: \($0["reason"] as String)" }
         let leases = try db.rows(
             """
-            SELECT shard, granted_at, copy_of, (SELECT count(*) FROM attempt_cell JOIN cell ON cell.id = attempt_cell.cell
+            SELECT shard, granted_at, copy_of, (
+                SELECT count(*) FROM attempt_cell JOIN cell ON cell.id = attempt_cell.cell
                 WHERE attempt_cell.attempt = attempt.id AND cell.state IN ('leased', 'pending')) AS undone
             FROM attempt WHERE worker = ? AND state = 'live' ORDER BY id
             """, [id])

@@ -62,7 +62,8 @@ extension SweepStore {
 
     /// - Returns: The id of the new row.
     static func insertAttempt(
-        _ lease: LeaseID, shard: Int64, worker: Int64, copyOf original: Int64? = nil, at timestamp: String, _ db: Database
+        _ lease: LeaseID, shard: Int64, worker: Int64, copyOf original: Int64? = nil, at timestamp: String,
+        _ db: Database
     ) throws -> Int64 {
         try db.run(
             "INSERT INTO attempt (lease, shard, worker, state, granted_at, copy_of) VALUES (?, ?, ?, 'live', ?, ?)",
@@ -182,11 +183,11 @@ extension SweepStore {
                 """
                 SELECT shard FROM cell
                 WHERE state = 'pending' AND shard IS NOT NULL
-                    AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
+                    AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1)
                     \(isHarmless ? "AND crashes = 0 AND deaths < 2" : "")
-                    \(isUnable ? "AND fingerprint NOT IN (SELECT fingerprint FROM inability WHERE worker = \(worker))" : "")
+                    \(isUnable ? "AND fingerprint NOT IN (SELECT fingerprint FROM inability WHERE worker = ?2)" : "")
                 ORDER BY shard LIMIT 1
-                """, [avoided])
+                """, isUnable ? [avoided, worker] : [avoided])
             if let shard { return shard["shard"] }
         }
         return nil

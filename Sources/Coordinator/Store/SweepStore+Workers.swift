@@ -76,7 +76,8 @@ extension SweepStore {
     /// Whether the worker has said that it can't render a model, and none of the undone cells has another.
     func isHopeless(_ identity: String) async throws -> Bool {
         try await committer.perform { db in
-            let unable = "SELECT fingerprint FROM inability JOIN worker ON worker.id = worker WHERE identity = :identity"
+            let unable =
+                "SELECT fingerprint FROM inability JOIN worker ON worker.id = inability.worker WHERE identity = :identity"
             guard try db.row("\(unable) LIMIT 1", ["identity": identity]) != nil else { return false }
             return try db.row(
                 """

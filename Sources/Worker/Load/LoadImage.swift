@@ -30,8 +30,16 @@ struct LoadImage: Sendable {
 
     /// The image as a file of its own for a cell.
     func file(for cell: CellKey) -> [UInt8] {
-        let body = Array("tEXtcell".utf8) + [0] + Array(cell.hex.utf8)
-        return head + Self.bigEndian(UInt32(body.count - 4)) + body + Self.bigEndian(Self.crc(body)) + tail
+        var body = Array("tEXtcell".utf8)
+        body.append(0)
+        body += cell.hex.utf8
+        var file = head
+        file.reserveCapacity(head.count + body.count + 8 + tail.count)
+        file += Self.bigEndian(UInt32(body.count - 4))
+        file += body
+        file += Self.bigEndian(Self.crc(body))
+        file += tail
+        return file
     }
 
     private static func bigEndian(_ value: UInt32) -> [UInt8] {
@@ -40,8 +48,11 @@ struct LoadImage: Sendable {
 
     /// The CRC of a PNG chunk (PNG specification, annex D), bit by bit: the chunk is short.
     private static func crc(_ bytes: [UInt8]) -> UInt32 {
-        ~bytes.reduce(UInt32.max) { crc, byte in
-            (0..<8).reduce(crc ^ UInt32(byte)) { crc, _ in crc & 1 == 0 ? crc >> 1 : crc >> 1 ^ 0xEDB8_8320 }
+        var crc = UInt32.max
+        for byte in bytes {
+            crc ^= UInt32(byte)
+            for _ in 0..<8 { crc = crc & 1 == 0 ? crc >> 1 : crc >> 1 ^ 0xEDB8_8320 }
         }
+        return ~crc
     }
 }

@@ -85,7 +85,9 @@ struct SimulateCommand: AsyncParsableCommand {
     private static func show(_ report: LoadReport) {
         let count = report.count
         Console.print("\(count.connected) workers connected, \(count.joined) hellos answered")
-        if let seconds = report.allJoinedSeconds { Console.print("  all of them after \(ProgressText.rounded(seconds)) s") }
+        if let seconds = report.allJoinedSeconds {
+            Console.print("  all of them after \(ProgressText.rounded(seconds)) s")
+        }
         Console.print("  \(count.leases) leases, \(ProgressText.rounded(report.leasesPerSecond)) a second")
         Console.print("  \(count.images) images, \(ProgressText.rounded(report.imagesPerSecond)) a second")
         Console.print("  \(count.bytes / 1_000_000) MB, \(ProgressText.rounded(report.megabytesPerSecond)) MB a second")
