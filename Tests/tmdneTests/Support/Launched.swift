@@ -7,7 +7,7 @@ final class Launched {
     private let output: String
     private let errors: String
 
-    /// Starts the program.
+    /// Starts the program; a variable with an empty value is taken out of its environment.
     init(_ arguments: [String], in sandbox: Sandbox, environment: [String: String], number: Int) throws {
         output = try sandbox.write("logs/\(number).out", "")
         errors = try sandbox.write("logs/\(number).err", "")
@@ -16,6 +16,7 @@ final class Launched {
         process.arguments = arguments
         process.currentDirectoryURL = URL(filePath: sandbox.path)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            .filter { !$0.value.isEmpty }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
         process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
@@ -32,6 +33,11 @@ final class Launched {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    /// What `ps` and `pgrep` call the process.
+    var name: String {
+        Self.contents(of: "/proc/\(process.processIdentifier)/comm").trimmingCharacters(in: .newlines)
+    }
 
     /// All of standard output so far.
     var text: String { Self.contents(of: output) }
