@@ -95,6 +95,7 @@ final class CoordinatorSide {
             settings.timeouts.restartGrace = .zero
         }
         if !scenario.protections.quarantines { settings.timeouts.quarantine.failures = .max }
+        settings.copiesSlowLeases = scenario.protections.copiesSlowLeases
         self.settings = settings
     }
 

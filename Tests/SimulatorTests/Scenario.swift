@@ -19,6 +19,8 @@ struct Scenario: Sendable {
         case coordinatorFreeze
         /// An engine stops in the middle of an image and never goes on.
         case hang
+        /// The host of the last worker loses its power for good; where there are three workers, so that others go on.
+        case vanish
     }
 
     var seed: UInt64
@@ -50,6 +52,7 @@ struct Scenario: Sendable {
         var noticesClockGaps = true
         var keepsLeasesOfTheAbsent = true
         var quarantines = true
+        var copiesSlowLeases = true
     }
 
     init(seed: UInt64) {

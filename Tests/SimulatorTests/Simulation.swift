@@ -17,6 +17,8 @@ final class Simulation {
         var seconds = 0.0
         var events = 0
         var rendered: [CellKey] = []
+        /// Failures that workers reported.
+        var failures = 0
         /// State and reason of every attempt.
         var attempts: [String] = []
     }
@@ -294,6 +296,13 @@ final class Simulation {
             frozenUntil[worker] = max(frozenUntil[worker], clock.now + length)
         case .coordinatorFreeze:
             coordinatorFrozenUntil = max(coordinatorFrozenUntil, clock.now + length)
+        case .vanish:
+            let last = workers.count - 1
+            guard last >= 2, workers[last].isRunning else { return }
+            workers[last].crash()
+            lives[last] += 1
+            if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
+            currentLink[last] = nil
         case .hang:
             workers[worker].hang()
             // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
@@ -328,7 +337,10 @@ final class Simulation {
         }
         retries += 1
         agenda.plan(.startCoordinator(retriesFailed: true), at: clock.now + 1)
-        for worker in workers.indices { agenda.plan(.startWorker(worker), at: clock.now + 2) }
+        for worker in workers.indices {
+            workers[worker].mend()
+            agenda.plan(.startWorker(worker), at: clock.now + 2)
+        }
     }
 
     private func check() throws {
@@ -356,6 +368,7 @@ final class Simulation {
             }
             outcome.rendered += worker.rendered
         }
+        outcome.failures = try coordinator.query("SELECT 1 FROM event WHERE text LIKE 'A cell failed%'").count
         outcome.attempts = try coordinator.query("SELECT state, reason FROM attempt ORDER BY id")
     }
 }

@@ -46,6 +46,9 @@ struct WorkerSide {
     private var queue: [SessionAction] = []
     private var isPerforming = false
     private(set) var isHung = false
+    /// Whether every cell fails here.
+    private var isSick: Bool
+    private var isUnable: Bool
     /// Images that were acknowledged as stored: each is a promise.
     private(set) var acknowledged: [CellKey] = []
     /// Images that were rendered to their end, the same cell as often as that happened.
@@ -57,6 +60,8 @@ struct WorkerSide {
         self.scenario = scenario
         self.secret = secret
         let digits = String(number, radix: 16)
+        isSick = scenario.hasSickWorker && number == 0
+        isUnable = scenario.hasUnableWorker && number == 0
         identity = String(repeating: "0", count: 32 - digits.count) + digits
     }
 
@@ -86,6 +91,11 @@ struct WorkerSide {
         (isWindingDown, isWorking, isHung) = (false, false, false)
         beat = Beat(lease: nil, cell: nil, step: 0, steps: 0)
         if scenario.losesSpools { spool = [] }
+    }
+
+    /// A person mends whatever was wrong with the host.
+    mutating func mend() {
+        (isSick, isUnable) = (false, false)
     }
 
     mutating func hang() {
@@ -123,7 +133,7 @@ struct WorkerSide {
         guard !lost.contains(job.grant.lease), job.next < job.cells.count, !(isWindingDown && job.step == 0) else {
             return finish(job)
         }
-        if scenario.hasUnableWorker, number == 0 {
+        if isUnable {
             let error = WorkerError.unusableModel(name: "tiny", reason: "it is not here")
             return after { $0.reported(.unusable(job.grant.lease, error)) } + finish(job)
         }
@@ -136,7 +146,7 @@ struct WorkerSide {
         if job.step == 1, job.next == job.cells.count - 1 {
             wishes += after { $0.reported(.onLastGroup(job.grant.lease)) }
         }
-        if job.step == 2, granted.key == scenario.badCell || scenario.hasSickWorker && number == 0 {
+        if job.step == 2, granted.key == scenario.badCell || isSick {
             (jobs[0].next, jobs[0].step) = (job.next + 1, 0)
             let reason = "The cell can't be rendered."
             return wishes + after { $0.reported(.failed(job.grant.lease, granted.key, reason: reason)) } + work()

@@ -76,7 +76,9 @@ extension Dispatcher {
         let hasCompany = guests.values.contains { $0.identity != identity }
         let grant = try await store.claim(
             lease: surroundings.makeLease(), identity: identity, hasCompany: hasCompany, limit: limit)
-        guard grant == nil, hasCompany, book.leases(of: identity).isEmpty else { return grant }
+        guard grant == nil, hasCompany, settings.copiesSlowLeases, book.leases(of: identity).isEmpty else {
+            return grant
+        }
         let tail = try await store.tail(for: identity)
         guard let slow = book.slowest(of: tail, for: identity, now: surroundings.now()) else { return nil }
         return try await store.copy(slow, as: surroundings.makeLease(), for: identity)

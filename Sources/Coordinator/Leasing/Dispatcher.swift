@@ -158,7 +158,8 @@ actor Dispatcher {
         for ending in ended {
             do {
                 let parked = try await store.end(
-                    ending.lease, ending.ending, blaming: ending.blamed, reason: ending.reason)
+                    ending.lease, ending.ending, blaming: ending.blamed, isFirst: ending.isFirst,
+                    reason: ending.reason)
                 logger.info("lease ended", metadata: ["lease": "\(ending.lease)", "reason": "\(ending.reason)"])
                 events.yield(.leaseEnded(reason: ending.reason))
                 if let parked { events.yield(.failed(cell: parked, position: nil, reason: ending.reason)) }

@@ -33,6 +33,8 @@ struct LeaseBook: Sendable {
         var ending: LeaseEnding
         /// The cell that was in progress when the worker crashed.
         var blamed: CellKey?
+        /// Whether it was the worker's oldest lease: workers render in the order of the grants.
+        var isFirst = true
         var reason: String
     }
 
@@ -135,11 +137,12 @@ struct LeaseBook: Sendable {
     ) -> Joined {
         var worker = workers[identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
         var joined = Joined(superseded: worker.connection)
+        let first = Self.first(of: worker)
         for lease in worker.leases.keys.sorted(by: { $0.hex < $1.hex }) {
             if named.contains(lease) {
                 joined.kept.append(lease)
             } else {
-                let ended = end(lease, of: &worker, .expired, "the worker came back without it")
+                let ended = end(lease, of: &worker, first, .expired, "the worker came back without it")
                 joined.ended.append(ended)
             }
         }
@@ -302,14 +305,22 @@ struct LeaseBook: Sendable {
     }
 
     private func endAll(of worker: inout Worker, _ ending: LeaseEnding, _ reason: String) -> [Ended] {
-        worker.leases.keys.sorted { $0.hex < $1.hex }.map { end($0, of: &worker, ending, reason) }
+        let first = Self.first(of: worker)
+        return worker.leases.keys.sorted { $0.hex < $1.hex }.map { end($0, of: &worker, first, ending, reason) }
     }
 
     private func end(
-        _ lease: LeaseID, of worker: inout Worker, _ ending: LeaseEnding, _ reason: String
+        _ lease: LeaseID, of worker: inout Worker, _ first: LeaseID?, _ ending: LeaseEnding, _ reason: String
     ) -> Ended {
         worker.leases[lease] = nil
         let inProgress = worker.progress.flatMap { $0.lease == lease ? $0.cell : nil } ?? worker.suspects[lease]
-        return Ended(lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, reason: reason)
+        return Ended(
+            lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, isFirst: lease == first,
+            reason: reason)
+    }
+
+    /// The lease that a worker took before its others.
+    private static func first(of worker: Worker) -> LeaseID? {
+        worker.leases.min { ($0.value.since, $0.key.hex) < ($1.value.since, $1.key.hex) }?.key
     }
 }

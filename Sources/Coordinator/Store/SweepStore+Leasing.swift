@@ -76,9 +76,15 @@ extension SweepStore {
     /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked. Where
     /// nobody knows which cell it was, and there was only one, it was that one.
     ///
+    /// - Parameters:
+    ///   - lease: The lease.
+    ///   - ending: How it ended.
+    ///   - blamed: The cell that was being rendered.
+    ///   - isFirst: Whether it was the worker's oldest lease, which is the one that is being rendered.
+    ///   - reason: Why, for people.
     /// - Returns: The cell that was parked, if any.
     func end(
-        _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, reason: String
+        _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, isFirst: Bool = true, reason: String
     ) async throws -> CellKey? {
         let timestamp = timestamp
         return try await committer.perform { db in
@@ -92,7 +98,7 @@ extension SweepStore {
             let worker: String = ended["worker"]
             try Self.note(db, at: timestamp, ending.rawValue, worker: worker, "Lease of \(worker) \(ending): \(reason)")
             var parked: CellKey?
-            if ending != .released {
+            if ending != .released, isFirst || blamed != nil {
                 try db.run("UPDATE cell SET deaths = deaths + 1 WHERE attempt = ?", [attempt])
                 if let culprit = try blamed ?? Self.onlyCell(of: attempt, db),
                     try Self.blame(culprit, attempt: attempt, worker: worker, reason: reason, db)

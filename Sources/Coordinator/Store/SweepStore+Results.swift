@@ -106,7 +106,7 @@ extension SweepStore {
                 UPDATE cell SET state = 'pending', attempt = NULL, attempts = attempts + 1
                 WHERE key = ? AND attempt = ? RETURNING id, position
                 """, [fail.cell.hex, attempt])
-            guard let cell = try cell ?? Self.giveUpCopy(of: fail.cell, attempt: holder, db) else { return (nil, []) }
+            guard let cell = try cell ?? Self.cell(fail.cell, ofCopy: holder, db) else { return (nil, []) }
             let id: Int64 = cell["id"]
             let keeper: Int64? = try db.row("SELECT attempt FROM cell WHERE id = ?", [id])?["attempt"]
             let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason

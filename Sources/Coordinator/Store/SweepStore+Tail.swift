@@ -93,30 +93,29 @@ extension SweepStore {
         if left > 0 { try db.run("UPDATE attempt SET copy_of = NULL WHERE id = ?", [id]) }
     }
 
-    /// Takes a cell out of a copy whose worker failed it; the holder of the original goes on with it.
+    /// The undone cell of a copy whose worker failed it; the holder of the original goes on with it.
     ///
     /// - Returns: The cell's `id` and `position`; `nil` when the attempt is no copy, or the cell is not undone in it.
-    static func giveUpCopy(of key: CellKey, attempt: Row, _ db: Database) throws -> Row? {
+    static func cell(_ key: CellKey, ofCopy attempt: Row, _ db: Database) throws -> Row? {
         guard attempt["copy_of"] as Int64? != nil else { return nil }
         let id: Int64 = attempt["id"]
-        let cell = try db.row(
+        return try db.row(
             """
             SELECT cell.id, cell.position FROM cell JOIN attempt_cell ON attempt_cell.cell = cell.id
             WHERE cell.key = ? AND attempt_cell.attempt = ? AND cell.state IN ('pending', 'leased')
             """, [key.hex, id])
-        guard let cell else { return nil }
-        try db.run("DELETE FROM attempt_cell WHERE attempt = ? AND cell = ?", [id, cell["id"] as Int64])
-        return cell
     }
 
-    /// Ends the copies that have nothing left to deliver.
+    /// Ends the copies that have nothing left to deliver: what their worker failed, it will not.
     static func finishCopies(at timestamp: String, _ db: Database) throws -> [LeaseID] {
         try db.rows(
             """
             UPDATE attempt SET state = 'finished', ended_at = ?
             WHERE state = 'live' AND copy_of IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM attempt_cell JOIN cell ON cell.id = attempt_cell.cell
-                WHERE attempt_cell.attempt = attempt.id AND cell.state IN ('pending', 'leased'))
+                WHERE attempt_cell.attempt = attempt.id AND cell.state IN ('pending', 'leased')
+                    AND NOT EXISTS (
+                        SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = attempt.worker))
             RETURNING lease
             """, [timestamp]
         ).compactMap { LeaseID(hex: $0["lease"]) }
