@@ -18,7 +18,8 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: "What renders: auto or cpu.")
     var device = DeviceChoice.auto
 
-    @Option(help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
+    @Option(
+        help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
     var memory: MemorySize?
 
     @Option(help: "Directory for finished images that are not acknowledged yet; ~/.cache/tmdne unless given.")
