@@ -36,12 +36,15 @@ struct FuzzTests {
             do {
                 try target.run(input, &mutator)
             } catch {
-                Issue.record("\(target.rawValue), seed \(Self.seed): \(error); input \(Data(input).base64EncodedString())")
+                Issue.record(
+                    "\(target.rawValue), seed \(Self.seed): \(error); input \(Data(input).base64EncodedString())")
                 return
             }
             runs += 1
         }
         #expect(runs > 0)
-        if Self.environment["TMDNE_FUZZ_SECONDS"] != nil { print("\(target.rawValue): \(runs) inputs, seed \(Self.seed)") }
+        if Self.environment["TMDNE_FUZZ_SECONDS"] != nil {
+            print("\(target.rawValue): \(runs) inputs, seed \(Self.seed)")
+        }
     }
 }

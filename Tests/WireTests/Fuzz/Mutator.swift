@@ -4,7 +4,8 @@ struct Mutator {
     private static let edges: [UInt8] = [0x00, 0x01, 0x7F, 0x80, 0xFF, 0x0A, 0x22, 0x2D, 0x2E, 0x5C, 0x7B, 0x7D]
     /// Words that mean something to one of them.
     private static let words = [
-        "null", "true", "1e999", "-0", "18446744073709551616", "9223372036854775808", "{}", "[]", "\"\"", "\\u0000", "&a",
+        "null", "true", "1e999", "-0", "18446744073709551616", "9223372036854775808", "{}", "[]", "\"\"", "\\u0000",
+        "&a",
         "*a", "!!binary", "IDAT", "IEND", "\r\n", "../", "NaN", "0.1", "{from: 1, to: 1e9, step: 1e-9}",
     ].map { Array($0.utf8) }
 
