@@ -42,6 +42,8 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case file(path: String, action: String, problem: String, isDiskFull: Bool)
     /// A command's option has a value that it can't have.
     case option(name: String, value: String, wanted: String)
+    /// The sweep has no position, cell or worker of that name.
+    case noSuchSubject(String)
     /// A contact sheet could not be drawn.
     case drawing(problem: String)
     /// A worker's connection can't go on; the text is for the log and for the worker.
@@ -94,6 +96,8 @@ extension CoordinatorError: CustomStringConvertible {
             "\(action) \(path) failed: \(problem)."
         case .option(let name, let value, let wanted):
             "\(name) can't be “\(value)”; choose \(wanted)."
+        case .noSuchSubject(let subject):
+            "The sweep has no position, cell or worker “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells."
         case .drawing(let problem):
             "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
         case .connection(let problem):

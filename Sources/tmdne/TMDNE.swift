@@ -23,11 +23,12 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(
                 name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self, TokenCommand.self]),
             CommandGroup(
-                name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
+                name: "A running sweep",
+                subcommands: [ExplainCommand.self, RetryCommand.self, PauseCommand.self, DrainCommand.self]),
             CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
             CommandGroup(
                 name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
-            CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
+            CommandGroup(name: "Development", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 
     static func main() async {

@@ -15,6 +15,8 @@ extension CoordinatorServer {
         /// Free space on the disk below which nothing is granted, in bytes.
         package var lowWaterBytes = 64 * 1024 * 1024
 
+        /// Whether an idle worker near the end gets a copy of what another is slow with.
+        var copiesSlowLeases = true
         /// How often a worker must beat, in seconds.
         var heartbeatSeconds = 5.0
         /// When a worker without a shard asks again, in seconds.

@@ -173,7 +173,7 @@ package final class CoordinatorServer: Service {
                             dispatcher: self.dispatcher, store: self.store, images: self.images,
                             partials: self.partials, models: self.models, tokens: self.tokens,
                             doorkeeper: self.listener.doorkeeper, settings: self.settings, logger: self.logger))
-                    await runner.run()
+                    await runner.run(connection)
                     self.listener.forget(connection)
                 }
             }

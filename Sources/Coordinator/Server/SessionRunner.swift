@@ -3,6 +3,8 @@ import NIOPosix
 import SharedModel
 
 /// Serves one connection from its first frame to its last: executes what the session's state machine says.
+///
+/// ``run(_:)`` reads a socket; ``handle(_:)`` and ``finish(because:isCut:)`` are its two halves, for who has events of its own.
 struct SessionRunner {
     /// What all connections share.
     struct Services: Sendable {
@@ -25,7 +27,7 @@ struct SessionRunner {
         var began: ContinuousClock.Instant
     }
 
-    private let connection: WorkerConnection
+    private let connection: any WorkerLine
     private let services: Services
 
     private var session = WorkerSession()
@@ -34,7 +36,7 @@ struct SessionRunner {
     private var isShuttingDown = false
     private var saidGoodbye = false
 
-    init(_ connection: WorkerConnection, _ services: Services) {
+    init(_ connection: any WorkerLine, _ services: Services) {
         self.connection = connection
         self.services = services
     }
@@ -44,7 +46,7 @@ struct SessionRunner {
     private var logger: Logger { services.logger }
 
     /// Returns when the connection is closed and everything about it is settled.
-    mutating func run() async {
+    mutating func run(_ connection: WorkerConnection) async {
         var why = "the connection was closed"
         // A worker that broke the rules once may do so again with the rest of its upload.
         var isCut = true
@@ -62,18 +64,28 @@ struct SessionRunner {
             why = ConnectionFault.sentence(about: error)
             isCut = ConnectionFault.isCut(error)
         }
+        await finish(because: why, isCut: isCut)
+        await connection.close()
+    }
+
+    /// Settles what the connection leaves behind.
+    ///
+    /// - Parameters:
+    ///   - why: What ended it, for the log.
+    ///   - isCut: Whether the worker may go on with its upload when it is back.
+    mutating func finish(because why: String, isCut: Bool = true) async {
         if let upload { await put(upload.image, asideIf: isCut) }
+        upload = nil
         if let identity {
             await dispatcher.left(connection, identity: identity, saidGoodbye: saidGoodbye, why: why)
         } else {
             services.doorkeeper.leave(connection.id)
             logger.info("a stranger left", metadata: ["address": "\(connection.address)", "why": "\(why)"])
         }
-        await connection.close()
     }
 
     /// - Returns: Whether the connection goes on.
-    private mutating func handle(_ event: ConnectionEvent) async throws -> Bool {
+    mutating func handle(_ event: ConnectionEvent) async throws -> Bool {
         switch event {
         case .drain(let reason):
             try await connection.send(.drain(Drain(reason: reason)))
@@ -130,7 +142,7 @@ struct SessionRunner {
         case .fail(let fail):
             await dispatcher.failed(fail, from: identity)
         case .release(let release):
-            await dispatcher.released(release.lease, by: identity)
+            await dispatcher.released(release, by: identity)
         case .list(let want):
             try await connection.send(.model(services.models.offer(of: want.fingerprint)))
         case .read(let fetch):

@@ -13,6 +13,7 @@ enum Schema {
         migrator.registerMigration("v2") { db in try db.execute(sql: version2) }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("large images") { db in try allowLargeImages(db) }
+        migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
         return migrator
     }()
 
@@ -258,4 +259,21 @@ enum Schema {
                 """)
         for statement in dependents { try db.execute(sql: statement) }
     }
+
+    private static let leasing = """
+        -- Set on a speculative copy of another attempt's cells, which that one keeps holding; the first result wins.
+        ALTER TABLE attempt ADD COLUMN copy_of INTEGER REFERENCES attempt (id);
+        CREATE INDEX attempt_copy ON attempt (copy_of) WHERE state = 'live' AND copy_of IS NOT NULL;
+        -- Attempts whose worker ended while they held this cell, whichever cell it was rendering.
+        ALTER TABLE cell ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0 CHECK (deaths >= 0);
+        -- Why the worker is granted nothing, for people.
+        ALTER TABLE worker ADD COLUMN note TEXT;
+        -- Models that a worker can't render, as it said itself since it last joined.
+        CREATE TABLE inability (
+            worker INTEGER NOT NULL REFERENCES worker (id),
+            fingerprint INTEGER NOT NULL REFERENCES phrase (id),
+            reason TEXT NOT NULL,
+            PRIMARY KEY (worker, fingerprint)
+        ) STRICT, WITHOUT ROWID;
+        """
 }

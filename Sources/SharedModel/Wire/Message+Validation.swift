@@ -86,7 +86,10 @@ extension Fail: WirePayload {
 }
 
 extension Release: WirePayload {
-    func validate() throws(WireError) {}
+    func validate() throws(WireError) {
+        guard let unable else { return }
+        try FieldCheck(frame: "release").line(unable, "unable", longest: WireLimits.reasonBytes)
+    }
 }
 
 extension Want: WirePayload {

@@ -98,9 +98,14 @@ package struct Fail: Codable, Equatable, Sendable {
 /// Gives back what is undone of a lease, without blame.
 package struct Release: Codable, Equatable, Sendable {
     package var lease: LeaseID
+    /// Why this worker can't render the lease's model at all, one sentence: it is granted no more of that model before
+    /// its next hello. `nil`: nothing is wrong.
+    package var unable: String?
 
-    package init(lease: LeaseID) {
+    /// Makes `unable` fit for one line of ``WireLimits/reasonBytes``.
+    package init(lease: LeaseID, unable: String? = nil) {
         self.lease = lease
+        self.unable = unable.map { WireText.line($0) }
     }
 }
 

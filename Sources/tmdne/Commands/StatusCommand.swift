@@ -68,6 +68,7 @@ struct StatusCommand: AsyncParsableCommand {
             let speed = worker.secondsPerImage.map { ", \(ProgressText.rounded($0)) s an image" } ?? ""
             Console.print(
                 "  worker \(worker.name): \(worker.state.rawValue), \(worker.done) done\(speed) (\(worker.device))")
+            if let note = worker.note { Console.print("    \(note)") }
         }
         for failure in status.failures {
             Console.print("  failed at position \(failure.position): \(failure.reason)")

@@ -72,7 +72,16 @@ final class StoreFixture: Sendable {
             AND NOT EXISTS (SELECT 1 FROM attempt_cell g WHERE g.cell = c.id AND g.attempt = c.attempt)
             """,
             "live attempts without a cell":
-                "SELECT id FROM attempt a WHERE state = 'live' AND NOT EXISTS (SELECT 1 FROM cell WHERE attempt = a.id)",
+                """
+            SELECT id FROM attempt a WHERE state = 'live' AND copy_of IS NULL
+            AND NOT EXISTS (SELECT 1 FROM cell WHERE attempt = a.id)
+            """,
+            "live copies without an undone cell":
+                """
+            SELECT id FROM attempt a WHERE state = 'live' AND copy_of IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM attempt_cell g JOIN cell ON cell.id = g.cell
+                WHERE g.attempt = a.id AND cell.state IN ('pending', 'leased'))
+            """,
             "done cells without an image":
                 "SELECT id FROM cell WHERE state = 'done' AND id NOT IN (SELECT cell FROM image)",
             "images of cells that are not done":
