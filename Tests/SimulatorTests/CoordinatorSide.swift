@@ -122,17 +122,22 @@ final class CoordinatorSide {
         let surroundings = Dispatcher.Surroundings(
             now: { clock.instant },
             makeLease: { [choices] in choices.random.withLock { LeaseID(using: &$0) } })
+        let files = TokenFiles(directory)
+        try files.write(
+            TokenRecord(name: TokenRecord.defaultName, secret: secret, created: Date(timeIntervalSince1970: 0)))
+        let tokens = try TokenRegistry(files)
         let dispatcher = Dispatcher(
             store: store, images: images, directory: directory, settings: settings, sweep: "simulated",
-            leftovers: try await store.recover(), tokens: registry, logger: logger, events: events,
-            surroundings: surroundings, onEnd: { [choices] in choices.hasEnded.withLock { $0 = true } })
-        services = SessionRunner.Services(
-            dispatcher: dispatcher, store: store, images: images, partials: PartialUploads(),
-            models: ModelLibrary(store: store, find: nil), tokens: registry, doorkeeper: Doorkeeper(limit: .max),
-            settings: settings, logger: logger)
-        self.dispatcher = dispatcher
+            leftovers: try await store.recover(), tokens: tokens, logger: logger, events: events,
+            surroundings: surroundings,
+            onEnd: { [choices] in choices.hasEnded.withLock { $0 = true } })
         self.store = store
         self.images = images
+        self.dispatcher = dispatcher
+        services = SessionRunner.Services(
+            dispatcher: dispatcher, store: store, images: images, partials: PartialUploads(),
+            models: ModelLibrary(store: store, find: nil), tokens: tokens,
+            doorkeeper: Doorkeeper(limit: .max, patience: .zero), settings: settings, logger: logger)
         await dispatcher.tick()
     }
 
@@ -156,7 +161,6 @@ final class CoordinatorSide {
         guard let services else { return }
         let line = SimulatedLine(id: id, clock: clock)
         lines[id] = line
-        _ = services.doorkeeper.enter(line.id, now: clock.instant)
         runners[id] = SessionRunner(line, services)
     }
 

@@ -228,8 +228,10 @@ struct WorkerSide {
         case .upload(let cell, let offset):
             guard loaded == cell, let png = spool.first(where: { $0.entry.cell == cell })?.png else { return [] }
             // Two chunks, so that an upload can be cut in its middle.
-            let rest = png.dropFirst(offset)
-            let chunks = [rest.prefix(rest.count / 2), rest.dropFirst(rest.count / 2)].filter { !$0.isEmpty }.map { Wish.send(.chunk(Array($0))) }
+            let half = max(offset, png.count / 2)
+            let chunks = [png[offset..<half], png[half...]].filter { !$0.isEmpty }.map {
+                Wish.send(.chunk(Array($0)))
+            }
             return chunks + after { $0.sent(cell) }
         case .stopUpload: loaded = nil
         case .delete(let entry): spool.removeAll { $0.entry == entry }

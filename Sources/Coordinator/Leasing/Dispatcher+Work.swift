@@ -38,7 +38,8 @@ extension Dispatcher {
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: surroundings.now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
         conduct.joined(hello.identity)
-        guests[connection.id] = Guest(connection: connection, identity: hello.identity, name: name, token: token.sha256)
+        guests[connection.id] = Guest(
+            connection: connection, identity: hello.identity, name: name, token: token.sha256)
         await write(joined.ended)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
         events.yield(.workerJoined(name: name, device: hello.device))

@@ -4,7 +4,7 @@ import SharedModel
 
 /// Serves one connection from its first frame to its last: executes what the session's state machine says.
 ///
-/// ``run(_:)`` reads a socket; ``handle(_:)`` and ``finish(because:)`` are its two halves, for who has events of its own.
+/// ``run(_:)`` reads a socket; ``handle(_:)`` and ``finish(because:isCut:)`` are its two halves, for who has events of its own.
 struct SessionRunner {
     /// What all connections share.
     struct Services: Sendable {
@@ -71,8 +71,8 @@ struct SessionRunner {
     /// Settles what the connection leaves behind.
     ///
     /// - Parameters:
-    ///   - why: For the log.
-    ///   - isCut: Whether the rest of an upload may come on another connection.
+    ///   - why: What ended it, for the log.
+    ///   - isCut: Whether the worker may go on with its upload when it is back.
     mutating func finish(because why: String, isCut: Bool = true) async {
         if let upload { await put(upload.image, asideIf: isCut) }
         upload = nil

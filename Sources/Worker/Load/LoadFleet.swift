@@ -66,11 +66,16 @@ package final class LoadFleet: Sendable {
     }
 
     private func connect(_ hello: Hello, host: String) async throws -> any Channel {
-        try await ClientBootstrap(group: group)
+        let key = try token.pinnedKey()
+        return try await ClientBootstrap(group: group)
             .connectTimeout(.seconds(30))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { [plan] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let key {
+                        let handler = try key.handler { self.failed(because: "\(host) shows another key.") }
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(FrameDecoder<CoordinatorMessage>(limit: .authenticated())),
                         MessageToByteHandler(FrameEncoder<WorkerMessage>()),
