@@ -32,7 +32,6 @@ actor Dispatcher {
     let logger: Logger
     let surroundings: Surroundings
     let events: AsyncStream<ProgressEvent>.Continuation
-    private let tokens: TokenRegistry
     private let images: ImageStore
     private let directory: SweepDirectory
     private let onEnd: @Sendable () -> Void

@@ -11,6 +11,9 @@ enum Schema {
             for statement in version1 { try db.execute(sql: statement) }
         }
         migrator.registerMigration("v2") { db in try db.execute(sql: version2) }
+        migrator.registerMigration("options") { db in
+            for statement in options { try db.execute(sql: statement) }
+        }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("large images") { db in try allowLargeImages(db) }
         migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
@@ -219,6 +222,41 @@ enum Schema {
             PRIMARY KEY (cell, worker)
         ) STRICT, WITHOUT ROWID
         """
+
+    private static let options = [
+        """
+        -- What is set beyond the columns, as JSON without what is not set; files by their SHA-256.
+        ALTER TABLE cell ADD COLUMN options TEXT NOT NULL DEFAULT '{}'
+        """,
+        """
+        -- What the sweep file calls the LoRAs and the VAE of the cell's options: a JSON object, by SHA-256.
+        ALTER TABLE position ADD COLUMN files TEXT NOT NULL DEFAULT '{}'
+        """,
+        "DROP VIEW grid",
+        """
+        CREATE VIEW grid AS
+        SELECT position.id AS position, model.text AS model, prompt.text AS prompt,
+            negative.text AS negative_prompt, style.text AS style, CAST(position.guidance AS REAL) AS guidance,
+            position.seed, position.steps, position.sampler, position.width, position.height,
+            cell.key AS cell, cell.state, cell.reason, cell.attempts,
+            'images/' || substr(image.sha256, 1, 2) || '/' || image.sha256 || '.png' AS image, image.sha256,
+            image.bytes, image.stored_at, worker.name AS worker, verdict.verdict,
+            timing.encode, timing.denoise, timing.decode, timing.png, timing.upload, timing.total,
+            position.guidance AS exact_guidance,
+            cell.options, position.files
+        FROM position
+        JOIN cell ON cell.id = position.cell
+        JOIN phrase AS model ON model.id = position.model
+        JOIN phrase AS prompt ON prompt.id = position.prompt
+        JOIN phrase AS negative ON negative.id = position.negative_prompt
+        JOIN phrase AS style ON style.id = position.style
+        LEFT JOIN image ON image.cell = cell.id
+        LEFT JOIN timing ON timing.cell = cell.id
+        LEFT JOIN attempt ON attempt.id = image.attempt
+        LEFT JOIN worker ON worker.id = attempt.worker
+        LEFT JOIN verdict ON verdict.cell = cell.id
+        """,
+    ]
 
     private static let tokens = """
         -- Which worker came in with which join token: a token counts its uses, and outlives its expiry for those it let in.
