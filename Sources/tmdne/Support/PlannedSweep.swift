@@ -19,16 +19,26 @@ struct PlannedSweep {
             try ModelFingerprint.compute(of: try locator.locate(name))
         } fingerprints: { name in
             let path = try locator.locate(name)
-            // A model that can't be rendered is told before anything is planned: this reads the configs and the
-            // headers of the weights.
             let files = try ModelOpener.open(path)
             _ = try files.tokenizers()
-            try files.check()
             models[name] = files
             return try ModelFingerprint.compute(of: path)
         }
         self.models = models
         self.locator = locator
+        try check()
+    }
+
+    /// Tells what can't be rendered before anything is: models with their LoRAs and autoencoders, from configs and headers.
+    private func check() throws {
+        var checked: [String: Set<RenderOptions.Composition>] = [:]
+        for planned in plan.cells {
+            let position = plan.positions[planned.firstPosition]
+            let composition = planned.cell.options.composition
+            guard checked[position.model, default: []].insert(composition).inserted else { continue }
+            try composition.applied(to: model(position.model), names: position.files) { name, _ in try file(name) }
+                .check()
+        }
     }
 
     /// A model that the plan names.
@@ -48,7 +58,9 @@ struct PlannedSweep {
         for planned in plan.cells {
             let model = plan.positions[planned.firstPosition].model
             guard let files = models[model] else { continue }
-            try known[model, default: TruncationReport(tokenizer: files.tokenizers()[0])].add(planned.cell)
+            var report = try known[model] ?? TruncationReport(tokenizer: files.tokenizers()[0])
+            report.add(planned.cell)
+            known[model] = report
         }
         return known.keys.sorted().flatMap { known[$0]?.sentences ?? [] }
     }
