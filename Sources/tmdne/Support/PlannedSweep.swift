@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import SharedModel
+import Worker
 
 /// A sweep file, planned with the models of this host.
 struct PlannedSweep {
