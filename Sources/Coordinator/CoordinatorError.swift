@@ -32,6 +32,10 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case option(name: String, value: String, wanted: String)
     /// A contact sheet could not be drawn.
     case drawing(problem: String)
+    /// An opinion on an image can't be taken; the text says what to do.
+    case review(String)
+    /// A program that is needed is not installed, or failed.
+    case program(name: String, problem: String)
     /// A worker's connection can't go on; the text is for the log and for the worker.
     case connection(String)
     /// The store was closed, or its transaction failed.
@@ -71,6 +75,10 @@ extension CoordinatorError: CustomStringConvertible {
             "\(name) can't be “\(value)”; choose \(wanted)."
         case .drawing(let problem):
             "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
+        case .review(let sentence):
+            sentence
+        case .program(let name, let problem):
+            "\(name) \(problem)."
         case .connection(let problem):
             "The connection is closed: \(problem)."
         case .store(let problem):

@@ -62,6 +62,7 @@ struct ServingOptions: ParsableArguments {
     @Flag(help: "Stays when all is done, until a signal or `tmdne drain` ends it.")
     var stay = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var worker: WorkerOptions
     @OptionGroup var log: LogOptions
 
@@ -73,6 +74,6 @@ struct ServingOptions: ParsableArguments {
         return SweepHost(
             directory: directory, plan: plan, host: listen.host, port: listen.port, endsWhenDone: !stay,
             worker: renderHere ? LocalWorker(options: worker, isSharing: true, sweepFile: sweepFile) : nil,
-            invites: true, logger: log.logger("tmdne"))
+            invites: true, web: web, logger: log.logger("tmdne"))
     }
 }

@@ -5,6 +5,7 @@ import Logging
 import ServiceLifecycle
 import SharedModel
 import UnixSignals
+import Web
 import Worker
 
 /// Serves a sweep from this process until it is done, with a worker of its own where one is wanted.
@@ -20,6 +21,8 @@ struct SweepHost {
     var worker: LocalWorker?
     /// Whether to print the line that joins a worker.
     var invites = false
+    /// How pages are served.
+    var web: WebOptions
     var logger: Logger
 
     /// Runs until the sweep is done or a signal ends it, and prints how it went.
@@ -38,6 +41,9 @@ struct SweepHost {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: server, successTerminationBehavior: .gracefullyShutdownGroup)
         ]
+        if let pages = try web.service(SweepDesk(directory, server: server), logger: logger) {
+            services.append(.init(service: pages))
+        }
         if let worker {
             services.append(
                 .init(

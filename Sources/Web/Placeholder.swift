@@ -1,4 +1,0 @@
-import Coordinator
-import Hummingbird
-import Mustache
-
