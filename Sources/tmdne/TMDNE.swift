@@ -23,7 +23,11 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
             CommandGroup(
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
-            CommandGroup(name: "Results", subcommands: [WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self]),
+            CommandGroup(
+                name: "Results",
+                subcommands: [
+                    WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self,
+                ]),
             CommandGroup(
                 name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self]),

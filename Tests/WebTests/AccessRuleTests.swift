@@ -15,16 +15,20 @@ struct AccessRuleTests {
             .judge(host: host, origin: origin, isChange: isChange, session: session, now: now)
     }
 
-    @Test("on loopback everybody is welcome who comes under a name of this host", arguments: [
-        "localhost:7708", "127.0.0.1:7708", "[::1]:7708", "LOCALHOST", "lab:80",
-    ])
+    @Test(
+        "on loopback everybody is welcome who comes under a name of this host",
+        arguments: [
+            "localhost:7708", "127.0.0.1:7708", "[::1]:7708", "LOCALHOST", "lab:80",
+        ])
     func loopback(host: String) {
         #expect(Self.judge(open: true, host: host) == .welcome)
     }
 
-    @Test("a name that another site bound to this address is turned away", arguments: [
-        nil, "", "evil.example:7708", "localhost.evil.example", "10.0.0.1:7708", "127.0.0.1.evil.example",
-    ])
+    @Test(
+        "a name that another site bound to this address is turned away",
+        arguments: [
+            nil, "", "evil.example:7708", "localhost.evil.example", "10.0.0.1:7708", "127.0.0.1.evil.example",
+        ])
     func rebinding(host: String?) {
         guard case .foreign = Self.judge(open: true, host: host) else {
             Issue.record("\(host ?? "nothing") was let in")
@@ -32,9 +36,11 @@ struct AccessRuleTests {
         }
     }
 
-    @Test("elsewhere numeric addresses and the host's own name reach the question for the token", arguments: [
-        "192.168.1.5:7708", "[fe80::1]:7708", "lab:7708", "localhost:7708",
-    ])
+    @Test(
+        "elsewhere numeric addresses and the host's own name reach the question for the token",
+        arguments: [
+            "192.168.1.5:7708", "[fe80::1]:7708", "lab:7708", "localhost:7708",
+        ])
     func strangers(host: String) {
         #expect(Self.judge(open: false, host: host) == .stranger)
     }

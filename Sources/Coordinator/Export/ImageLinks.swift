@@ -55,7 +55,8 @@ package enum ImageLinks {
             try manager.createSymbolicLink(atPath: place.path, withDestinationPath: image.path)
         } catch {
             throw CoordinatorError.file(
-                path: place.path, action: "Linking", problem: "a file of that name is in the way, or the folder is full",
+                path: place.path, action: "Linking",
+                problem: "a file of that name is in the way, or the folder is full",
                 isDiskFull: false)
         }
     }

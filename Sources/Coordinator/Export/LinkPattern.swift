@@ -37,7 +37,8 @@ package struct LinkPattern: Equatable, Sendable {
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }
         let literal = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard !text.isEmpty, !literal.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }), !text.contains("\0") else {
+        guard !text.isEmpty, !literal.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }), !text.contains("\0")
+        else {
             throw refused("a path inside the folder, such as {prompt}/{style}/g{guidance}.png")
         }
         self.parts = parts
@@ -71,7 +72,9 @@ package struct LinkPattern: Equatable, Sendable {
     private static func safe(_ value: String, mostBytes: Int) -> String {
         var text = ""
         for scalar in value.unicodeScalars {
-            let isRefused = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || "/\\:*?\"<>|".unicodeScalars.contains(scalar)
+            let isRefused =
+                scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+                || "/\\:*?\"<>|".unicodeScalars.contains(scalar)
             // Runs of spaces can't be told apart in a listing.
             if isRefused || scalar == " " {
                 if !text.hasSuffix("_") && !text.hasSuffix(" ") { text += isRefused ? "_" : " " }

@@ -14,7 +14,9 @@ package struct Agreement: Equatable, Sendable {
     /// Every pair of auditors, in the order of their names.
     package static func pairs(_ opinions: [PlacedOpinion]) -> [Agreement] {
         var verdicts: [String: [CellKey: Opinion.Verdict]] = [:]
-        for placed in opinions { verdicts[placed.opinion.auditor, default: [:]][placed.opinion.cell] = placed.opinion.verdict }
+        for placed in opinions {
+            verdicts[placed.opinion.auditor, default: [:]][placed.opinion.cell] = placed.opinion.verdict
+        }
         let names = verdicts.keys.sorted()
         return names.indices.flatMap { first in
             names[(first + 1)...].map { second in

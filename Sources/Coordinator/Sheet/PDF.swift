@@ -47,7 +47,8 @@ final class PDF {
         let status = cairo_surface_status(surface)
         guard status == CAIRO_STATUS_SUCCESS else {
             throw CoordinatorError.file(
-                path: path, action: "Writing", problem: String(cString: cairo_status_to_string(status)), isDiskFull: false)
+                path: path, action: "Writing", problem: String(cString: cairo_status_to_string(status)),
+                isDiskFull: false)
         }
     }
 }

@@ -19,7 +19,8 @@ struct SheetPainter {
 
     /// - Throws: ``CoordinatorError/drawing(problem:)`` when there is no memory to measure texts.
     init(
-        _ content: SheetContent, sweep: String, varying: Set<GridAxis>, options: ContactSheet.Options, images: ImageReader
+        _ content: SheetContent, sweep: String, varying: Set<GridAxis>, options: ContactSheet.Options,
+        images: ImageReader
     ) throws {
         let setting = content.setting
         let ruler = try Canvas(width: 1, height: 1, background: SheetPalette.paper)
@@ -70,7 +71,8 @@ struct SheetPainter {
         let columnLabel = TextStyle(size: em, color: SheetPalette.ink, isCentered: true)
         let labelY = Double(block.y) + em * 0.3
         canvas.draw(
-            content.across.rawValue, TextStyle(size: em, color: SheetPalette.muted), x: Double(metrics.margin), y: labelY,
+            content.across.rawValue, TextStyle(size: em, color: SheetPalette.muted), x: Double(metrics.margin),
+            y: labelY,
             width: Double(metrics.labelWidth) - em)
         for (offset, column) in block.columns.enumerated() {
             canvas.draw(

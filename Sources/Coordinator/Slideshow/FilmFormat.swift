@@ -11,7 +11,8 @@ enum FilmFormat: String, CaseIterable {
     /// - Throws: ``CoordinatorError/option(name:value:wanted:)`` for an ending that is none of the cases.
     init(_ output: URL) throws(CoordinatorError) {
         guard let format = FilmFormat(rawValue: output.pathExtension.lowercased()) else {
-            throw .option(name: "-o", value: output.relativePath, wanted: "a file name that ends in .mp4, .webm or .gif")
+            throw .option(
+                name: "-o", value: output.relativePath, wanted: "a file name that ends in .mp4, .webm or .gif")
         }
         self = format
     }
@@ -21,6 +22,7 @@ enum FilmFormat: String, CaseIterable {
     ///   - size: What all frames are brought to; `nil` when they have one even size.
     ///   - isFading: Whether each image stands ``framesPerFade`` times.
     ///   - output: The file to write.
+    /// - Returns: The program and its arguments.
     func command(frames: String, size: (width: Int, height: Int)?, isFading: Bool, output: String) -> [String] {
         let rate = isFading ? "\(Self.framesPerFade)/\(Slideshow.secondsPerImage)" : "1/\(Slideshow.secondsPerImage)"
         var command = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-y"]

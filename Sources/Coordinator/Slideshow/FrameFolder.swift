@@ -68,14 +68,16 @@ struct FrameFolder: Sendable {
             throw CoordinatorError.drawing(problem: "the image of position \(row.position) is missing or damaged")
         }
         let em = Double(em(row))
-        let canvas = try Canvas(width: row.width, height: row.height + captionHeight(row), background: SheetPalette.paper)
+        let canvas = try Canvas(
+            width: row.width, height: row.height + captionHeight(row), background: SheetPalette.paper)
         let (width, height) = (Double(row.width), Double(row.height))
         try canvas.draw(image, in: Rectangle(x: 0, y: 0, width: width, height: height))
         canvas.draw(
             row.prompt, TextStyle(size: em, color: SheetPalette.ink, isCentered: true, maximumLines: 2), x: em / 2,
             y: height + em * 0.4, width: width - em)
         canvas.draw(
-            "\(row.style) · guidance \(row.guidance)", TextStyle(size: em * 0.9, color: SheetPalette.muted, isCentered: true),
+            "\(row.style) · guidance \(row.guidance)",
+            TextStyle(size: em * 0.9, color: SheetPalette.muted, isCentered: true),
             x: em / 2, y: height + em * 3.4, width: width - em)
         return try canvas.png()
     }

@@ -52,9 +52,11 @@ package struct Slideshow: Sendable {
         log = frames.url.appending(path: "ffmpeg.log")
         self.output = output
         imageCount = rows.count
-        try frames.lay(rows, directory, repeats: options.isFading ? FilmFormat.framesPerFade : 1, captions: options.hasCaptions)
+        try frames.lay(
+            rows, directory, repeats: options.isFading ? FilmFormat.framesPerFade : 1, captions: options.hasCaptions)
         command = format.command(
-            frames: frames.pattern, size: try frames.size(rows, captions: options.hasCaptions), isFading: options.isFading,
+            frames: frames.pattern, size: try frames.size(rows, captions: options.hasCaptions),
+            isFading: options.isFading,
             output: output.path)
     }
 
@@ -77,12 +79,13 @@ package struct Slideshow: Sendable {
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         process.standardError = try? FileHandle(forWritingTo: log)
         do {
             try process.run()
         } catch {
-            throw CoordinatorError.program(name: "ffmpeg", problem: "could not be started (\(error.localizedDescription))")
+            throw CoordinatorError.program(
+                name: "ffmpeg", problem: "could not be started (\(error.localizedDescription))")
         }
         var text = ""
         while case let data = pipe.fileHandleForReading.availableData, !data.isEmpty {
@@ -105,7 +108,9 @@ package struct Slideshow: Sendable {
         var seen = Set<CellKey>()
         var rows: [GridRow] = []
         try reader.forEachRow { row in
-            guard row.image != nil, options.showsAll || row.verdict == "keep", seen.insert(row.cell).inserted else { return }
+            guard row.image != nil, options.showsAll || row.verdict == "keep", seen.insert(row.cell).inserted else {
+                return
+            }
             rows.append(row)
         }
         // `sorted` is stable only by chance.
@@ -114,7 +119,8 @@ package struct Slideshow: Sendable {
     }
 
     private static func ffmpeg() throws(CoordinatorError) -> URL {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(
+            separator: ":")
         for folder in folders {
             let path = URL(filePath: String(folder)).appending(path: "ffmpeg")
             if FileManager.default.isExecutableFile(atPath: path.path) { return path }

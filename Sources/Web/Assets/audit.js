@@ -122,6 +122,7 @@ function setTags(names) {
 }
 
 function toggle(button) {
+  if (current === undefined) return;
   button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
 }
 
@@ -167,7 +168,7 @@ const actions = { keep: () => judge("keep"), reject: () => judge("reject"), skip
 const keys = { k: "keep", r: "reject", s: "skip", u: "undo" };
 
 for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", () => run(action));
-for (const button of tagButtons) button.addEventListener("click", () => toggle(button));
+for (const button of tagButtons) button.addEventListener("click", () => run(() => toggle(button)));
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (isWriting(event)) {
@@ -176,7 +177,8 @@ addEventListener("keydown", (event) => {
   }
   const key = event.key.toLowerCase();
   const tag = tagButtons[Number(key) - 1];
-  if (tag) toggle(tag);
+  // In line with the verdicts: keys may come faster than the disk, and a tag belongs to the image that follows.
+  if (tag) run(() => toggle(tag));
   else if (key === "n") byId("note").focus();
   else if (keys[key]) run(actions[keys[key]]);
   else if (isByRows() && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {

@@ -1,7 +1,7 @@
 // How the sweep stands, and the hands on its controls.
 import { attempt, byId, duration, make, number, request, tell } from "./common.js";
 import { Grid } from "./live.js";
-import { bars, line, scatter } from "./plots.js";
+import { bars, scatter, steps } from "./plots.js";
 
 const [grid, first] = await Promise.all([Grid.load(), request("/api/status")]);
 
@@ -40,10 +40,10 @@ function show(status) {
 /** Columns are whatever the coordinator tells of a worker. */
 function showWorkers(workers) {
   const known = { name: "worker", device: "device", state: "state", done: "images", secondsPerImage: "seconds per image" };
-  const keys = [...new Set(workers.flatMap(Object.keys))].filter((key) => workers.some((worker) => worker[key] !== null && typeof worker[key] !== "object"));
+  const keys = [...new Set([...Object.keys(known), ...workers.flatMap(Object.keys)])].filter((key) => workers.some((worker) => (worker[key] ?? null) !== null && typeof worker[key] !== "object"));
   const title = (key) => known[key] ?? key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   const table = byId("workers");
-  table.tHead.rows[0].replaceChildren(...keys.map((key) => make("th", { scope: "col" }, title(key))));
+  table.tHead.replaceChildren(make("tr", {}, ...keys.map((key) => make("th", { scope: "col" }, title(key)))));
   table.tBodies[0].replaceChildren(
     ...(workers.length
       ? workers.map((worker) =>
@@ -63,11 +63,11 @@ async function plot() {
   const seconds = times.map((_, index) => phases.slice(0, 4).reduce((sum, phase) => sum + series[phase][index], 0));
   const start = times[0] ?? 0;
   const minutes = times.map((time) => time - start);
-  // Buckets of a fortieth of the time, a quarter of a minute at least.
-  const span = Math.max(0.25, ((minutes.at(-1) ?? 0) + 1e-6) / 40);
+  // A fortieth of the time, a second at least.
+  const span = Math.max(1 / 60, ((minutes.at(-1) ?? 0) + 1e-6) / 40);
   const counts = new Array(Math.max(1, Math.ceil((minutes.at(-1) ?? 0) / span + 1e-9))).fill(0);
   for (const minute of minutes) counts[Math.min(counts.length - 1, Math.floor(minute / span))] += 1;
-  line(byId("plot-rate"), counts.map((count, index) => [(index + 0.5) * span, count / span]), { x: "minutes", y: "images per minute" });
+  steps(byId("plot-rate"), counts.map((count) => count / span), span, { x: "minutes", y: "images per minute" });
   scatter(
     byId("plot-seconds"),
     series.workers.map((name, worker) => ({

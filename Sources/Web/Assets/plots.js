@@ -37,12 +37,15 @@ function frame(container, xMax, yMax, names, description) {
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
 
-/** A line through points `[x, y]`. */
-export function line(container, points, names) {
-  const yMax = largest(points.map(([, y]) => y)) * 1.1;
-  const plot = frame(container, largest(points.map(([x]) => x)), yMax, names, `${names.y} over ${names.x}, at most ${(yMax / 1.1).toFixed(1)}`);
-  plot.root.append(
-    svg("polyline", { class: "series-0 line", points: points.map(([x, y]) => `${plot.x(x).toFixed(1)},${plot.y(y).toFixed(1)}`).join(" ") }));
+/** A step for each value, all of one width on the x axis. */
+export function steps(container, values, span, names) {
+  const most = largest(values);
+  const plot = frame(container, values.length * span, most * 1.1, names, `${names.y} over ${names.x}, at most ${most.toFixed(1)}`);
+  values.forEach((value, index) => {
+    const left = plot.x(index * span);
+    plot.root.append(
+      svg("rect", { class: "series-0 area", x: left.toFixed(1), width: Math.max(1, plot.x((index + 1) * span) - left - 0.5).toFixed(1), y: plot.y(value).toFixed(1), height: (plot.y(0) - plot.y(value)).toFixed(1) }));
+  });
 }
 
 /** Points of several series, `{name, points: [[x, y]]}`, with a legend. */

@@ -32,6 +32,7 @@ export class Viewer {
       make("button", { type: "button", onclick: action }, text, " ", make("kbd", {}, key));
     this.image = make("img", { class: "full", alt: "" });
     this.empty = make("p", { class: "empty" });
+    this.shortCaption = make("figcaption", { hidden: true });
     this.caption = make("p", { class: "caption", role: "status" });
     this.slider = make("input", { type: "range", min: 0, step: 1, oninput: () => this.#jump(this.slider.valueAsNumber) });
     this.sliderLabel = make("label", { class: "scrub" }, make("span"), this.slider);
@@ -39,8 +40,8 @@ export class Viewer {
     this.difference = make("figure", { class: "difference", hidden: true });
     this.#details = make("div", { class: "details", tabIndex: 0, role: "region", "aria-label": "Details" });
     this.#dialog = make(
-      "dialog", { class: "viewer", "aria-label": "Image", onkeydown: (event) => this.#key(event), onclose: () => this.#stop() },
-      make("div", { class: "stage" }, make("figure", {}, this.image, this.empty), this.other, this.difference),
+      "dialog", { class: "viewer", "aria-label": "Image", tabIndex: -1, autofocus: true, onkeydown: (event) => this.#key(event), onclose: () => this.#stop() },
+      make("div", { class: "stage" }, make("figure", {}, this.image, this.empty, this.shortCaption), this.other, this.difference),
       make("div", { class: "controls" }, this.caption, this.sliderLabel,
         make("p", { class: "buttons" },
           button("Play", "P", () => this.#play()), button("Compare with this", "C", () => this.#pin()),
@@ -58,7 +59,6 @@ export class Viewer {
 
   #key(event) {
     const third = this.#grid.axes.find((axis) => axis.name !== this.scrubAxis && axis.name !== this.rowAxis)?.name;
-    const onSlider = event.target === this.slider;
     const actions = {
       ArrowRight: () => this.#step(this.scrubAxis, 1), ArrowLeft: () => this.#step(this.scrubAxis, -1),
       ArrowDown: () => this.#step(this.rowAxis, 1), ArrowUp: () => this.#step(this.rowAxis, -1),
@@ -67,7 +67,7 @@ export class Viewer {
       c: () => this.#pin(), d: () => this.#toggleDifference(), m: () => this.#toggleDetails(), p: () => this.#play(),
     };
     const action = actions[event.key];
-    if (!action || event.ctrlKey || event.metaKey || event.altKey || (onSlider && event.key.startsWith("Arrow"))) return;
+    if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     action();
   }
@@ -154,10 +154,13 @@ export class Viewer {
     const isPaired = this.#mode !== "one" && this.#pinned !== null && grid.hasImage(this.#pinned);
     this.other.hidden = !isPaired;
     this.difference.hidden = !(isPaired && this.#mode === "difference" && grid.hasImage(this.#position));
+    this.shortCaption.hidden = !isPaired;
     if (!isPaired) return;
+    const same = grid.axes.filter((axis) => axis.indices[this.#pinned] === axis.indices[this.#position]).map((axis) => axis.name);
+    this.shortCaption.textContent = grid.describe(this.#position, same) || "the same";
     this.other.replaceChildren(
       make("img", { class: "full", src: grid.picture(this.#pinned), alt: grid.label(this.#pinned) }),
-      make("figcaption", {}, grid.describe(this.#pinned)));
+      make("figcaption", {}, grid.describe(this.#pinned, same) || "the same"));
     if (!this.difference.hidden) attempt(() => this.#showDifference(this.#position, this.#pinned));
   }
 

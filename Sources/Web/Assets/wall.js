@@ -20,9 +20,8 @@ export function fillTile(tile, grid, position, size, text = "") {
       ? make("img", {
           src: size > 256 ? grid.picture(position) : grid.thumbnail(position), alt: "", decoding: "async", draggable: false,
         })
-      : make("span", { class: "state" }, stateWords[grid.states[position]]),
-    text ? make("span", { class: "text" }, text) : null,
-  );
+      : make("span", { class: "state" }, stateWords[grid.states[position]]));
+  if (text) tile.append(make("span", { class: "text" }, text));
 }
 
 export class Wall {

@@ -59,7 +59,8 @@ struct Pictures: Sendable {
         let data = Data(try WebP.encode(small, quality: Self.thumbnailQuality))
         // A cache that can't be written is no reason to show nothing.
         let file = path(sha256)
-        try? FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try? FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try? data.write(to: file, options: .atomic)
         return data
     }

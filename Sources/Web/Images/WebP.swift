@@ -3,9 +3,12 @@ import PNG
 
 /// WebP files; libwebp's memory does not leave this file.
 enum WebP {
+    /// Writes an image as a lossy WebP file.
+    ///
     /// - Parameters:
     ///   - image: At most 16,383 pixels wide and high, as the format has it.
     ///   - quality: From 0 to 100.
+    /// - Returns: The file's bytes.
     /// - Throws: ``WebError/unreadableImage(_:)`` when the image is too large or memory runs out.
     static func encode(_ image: PNGImage, quality: Float) throws(WebError) -> [UInt8] {
         let side = 1...Int(WEBP_MAX_DIMENSION)

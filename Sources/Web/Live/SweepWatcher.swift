@@ -34,8 +34,8 @@ actor SweepWatcher {
 
     /// - Parameters:
     ///   - reader: Used by this watcher alone.
-    ///   - status: How the sweep stands.
     ///   - logger: Where trouble with the database is told.
+    ///   - status: How the sweep stands.
     init(_ reader: SweepReader, logger: Logger, status: @escaping @Sendable () async throws -> SweepStatus) {
         self.reader = reader
         self.status = status

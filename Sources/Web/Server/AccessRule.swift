@@ -38,6 +38,7 @@ struct AccessRule: Sendable {
     ///   - isChange: Whether the request can change something.
     ///   - session: The value of the session's cookie.
     ///   - now: Wall time.
+    /// - Returns: Whether the request is answered.
     func judge(host: String?, origin: String?, isChange: Bool, session: String?, now: Date) -> Judgement {
         guard let host, isOurs(Self.name(of: host)) else {
             return .foreign("This host is not served here under that name; use its address or --web-name.")
@@ -46,7 +47,9 @@ struct AccessRule: Sendable {
             return .foreign("Another site sent this request; open the page itself.")
         }
         // Browsers send an origin with every POST and DELETE.
-        if isChange && origin == nil { return .foreign("A change must come from a page; the Origin header is missing.") }
+        if isChange && origin == nil {
+            return .foreign("A change must come from a page; the Origin header is missing.")
+        }
         return isOpen || session.map({ isValid(session: $0, now: now) }) == true ? .welcome : .stranger
     }
 

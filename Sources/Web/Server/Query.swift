@@ -7,7 +7,8 @@ struct Query {
 
     init(_ request: Request) {
         parameters = Dictionary(
-            request.uri.queryParameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { first, _ in first })
+            request.uri.queryParameters.map { (String($0.key), String($0.value)) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// A value that is not empty.
@@ -19,7 +20,8 @@ struct Query {
     func axis(_ name: String, _ fallback: GridAxis) throws(WebError) -> GridAxis {
         guard let text = self[name] else { return fallback }
         guard let axis = GridAxis(rawValue: text) else {
-            throw .request("“\(text)” is no axis; choose one of \(GridAxis.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw .request(
+                "“\(text)” is no axis; choose one of \(GridAxis.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         return axis
     }
@@ -27,7 +29,8 @@ struct Query {
     func tag(_ name: String) throws(WebError) -> FlawTag? {
         guard let text = self[name] else { return nil }
         guard let tag = FlawTag(rawValue: text) else {
-            throw .request("“\(text)” is no tag; choose one of \(FlawTag.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw .request(
+                "“\(text)” is no tag; choose one of \(FlawTag.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         return tag
     }

@@ -68,7 +68,9 @@ struct SitePages {
             "title": title, "page": "\(page)", "hasScript": page == .home || page == .grid,
             "description": "\(count) that a person kept of the sweep \(sweep). Nobody in them exists.",
             "footer": "Made by tmdne from the sweep \(sweep).",
-            "links": Page.allCases.map { ["path": $0.rawValue, "name": $0.name, "isHere": $0 == page] as [String: Any] },
+            "links": Page.allCases.map {
+                ["path": $0.rawValue, "name": $0.name, "isHere": $0 == page] as [String: Any]
+            },
         ]
         if page != .home { context["subtitle"] = page.name }
         return context

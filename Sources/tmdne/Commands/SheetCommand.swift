@@ -16,7 +16,8 @@ struct SheetCommand: ParsableCommand {
     @Argument(help: "The directory of the sweep.")
     var directory: String
 
-    @Option(name: .shortAndLong, help: "Where to write: .png, several sheets are numbered, or .pdf, with a page for each.")
+    @Option(
+        name: .shortAndLong, help: "Where to write: .png, several sheets are numbered, or .pdf, with a page for each.")
     var output: String
 
     @Option(help: "Edge of a picture on the sheet, in pixels; its own size, up to 192, unless given.")

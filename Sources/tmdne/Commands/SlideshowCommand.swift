@@ -37,7 +37,8 @@ struct SlideshowCommand: ParsableCommand {
         options.showsAll = all
         options.hasCaptions = captions
         options.isFading = fade
-        let show = try Slideshow(SweepDirectory(URL(filePath: directory)), output: URL(filePath: output), options: options)
+        let show = try Slideshow(
+            SweepDirectory(URL(filePath: directory)), output: URL(filePath: output), options: options)
         Console.note(show.commandLine)
         try show.run { share in
             if Console.isTerminal { Console.rewrite(ProgressText.bar(share: share)) }

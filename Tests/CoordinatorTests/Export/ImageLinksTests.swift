@@ -15,7 +15,8 @@ struct ImageLinksTests {
         let fixture = try await GridFixture(HandmadeGrid()) { $0.position == 5 ? .leased : .done(try .plain(0x336699)) }
         let folder = fixture.directory.url.appending(path: "links")
         let pattern = try LinkPattern("{prompt}/{style}/g{guidance}.png")
-        let count = try ImageLinks.make(fixture.reader, fixture.directory, in: folder, pattern: pattern, isKeptOnly: false)
+        let count = try ImageLinks.make(
+            fixture.reader, fixture.directory, in: folder, pattern: pattern, isKeptOnly: false)
         #expect(count == 5)
         #expect(
             try Self.links(in: folder) == [
@@ -25,7 +26,9 @@ struct ImageLinksTests {
         let image = try fixture.picture(folder.appending(path: "a circle/none/g5.png").path)
         #expect(image.color(x: 0, y: 0) == 0x336699)
         // Again, over the links of the first time.
-        #expect(try ImageLinks.make(fixture.reader, fixture.directory, in: folder, pattern: pattern, isKeptOnly: false) == 5)
+        #expect(
+            try ImageLinks.make(fixture.reader, fixture.directory, in: folder, pattern: pattern, isKeptOnly: false) == 5
+        )
     }
 
     @Test("numbers count what is linked, from 1, and only kept images when asked")
@@ -70,12 +73,15 @@ struct ImageLinksTests {
     @Test(
         "values can't leave the folder, hide or grow too long",
         arguments: [
-            ("../../etc/passwd", "_.._etc_passwd.png"), ("a/b\\c", "a_b_c.png"), ("  ", "_.png"), (".hidden", "hidden.png"),
+            ("../../etc/passwd", "_.._etc_passwd.png"), ("a/b\\c", "a_b_c.png"), ("  ", "_.png"),
+            (".hidden", "hidden.png"),
             ("nul\u{0}\u{7F}\r\nx", "nul_x.png"), ("two  spaces", "two spaces.png"),
             (String(repeating: "é", count: 300), String(repeating: "é", count: 50) + ".png"),
         ])
     func hostile(prompt: String, name: String) async throws {
-        let fixture = try await GridFixture(HandmadeGrid(prompts: [prompt], styles: ["none"], guidance: [5])) { _ in .leased }
+        let fixture = try await GridFixture(HandmadeGrid(prompts: [prompt], styles: ["none"], guidance: [5])) { _ in
+            .leased
+        }
         let row = try #require(try fixture.reader.row(0))
         #expect(try LinkPattern("{prompt}.png").path(of: row, number: 1) == name)
     }

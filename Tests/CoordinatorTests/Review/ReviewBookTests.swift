@@ -48,7 +48,8 @@ struct ReviewBookTests {
         let fixture = try await GridFixture(HandmadeGrid()) { $0.position == 0 ? .done(try .plain(1)) : .leased }
         let cells = try fixture.reader.rows().map(\.cell)
         let bad = [
-            Opinion(cell: cells[1], auditor: "ada", verdict: .keep), Opinion(cell: cells[0], auditor: "", verdict: .keep),
+            Opinion(cell: cells[1], auditor: "ada", verdict: .keep),
+            Opinion(cell: cells[0], auditor: "", verdict: .keep),
             Opinion(cell: cells[0], auditor: "a\nb", verdict: .keep),
             Opinion(cell: cells[0], auditor: String(repeating: "a", count: 65), verdict: .keep),
             Opinion(cell: cells[0], auditor: "ada", verdict: .keep, note: String(repeating: "a", count: 2001)),

@@ -6,7 +6,7 @@ import Testing
 @testable import Coordinator
 
 /// A directory with a small sweep of which every image but the last is done, removed with the test.
-final class RestingSweep {
+final class RestingSweep: Sendable {
     static let guidance: [Decimal] = [5, 5.5, 6]
 
     let directory = SweepDirectory(
