@@ -79,9 +79,11 @@ struct ImageLinksTests {
             (String(repeating: "é", count: 300), String(repeating: "é", count: 50) + ".png"),
         ])
     func hostile(prompt: String, name: String) async throws {
-        let fixture = try await GridFixture(HandmadeGrid(prompts: [prompt], styles: ["none"], guidance: [5])) { _ in
-            .leased
-        }
+        let fixture = try await GridFixture(HandmadeGrid(styles: ["none"], guidance: [5])) { _ in .leased }
+        var row = try #require(try fixture.reader.row(0))
+        row.prompt = prompt
+        #expect(try LinkPattern("{prompt}.png").path(of: row, number: 1) == name)
+    }
         let row = try #require(try fixture.reader.row(0))
         #expect(try LinkPattern("{prompt}.png").path(of: row, number: 1) == name)
     }
