@@ -367,15 +367,15 @@ def test_large(tmdne, folder, source):
                 return [paint, drawn, images, document.querySelectorAll('.tile').length].map(Math.round)"""))
         check("the grid of 10,000 images is painted within a second", all(drawn < 1000 for _, drawn, _, _ in times),
               "first paint, tiles drawn, all visible images loaded (ms), tiles in the document: " + str(times))
-        slowest = browser.run_async("""
-            const done = arguments[arguments.length - 1], body = document.getElementById('tiles');
-            let last = performance.now(), slowest = 0, step = 0;
+        frames = browser.run_async("""
+            const done = arguments[arguments.length - 1], body = document.getElementById('tiles'), frames = [];
+            let last = performance.now();
             const frame = (now) => {
-                slowest = Math.max(slowest, now - last); last = now; body.scrollTop += 120;
-                if (++step < 100) requestAnimationFrame(frame); else done(Math.round(slowest));
+                frames.push(now - last); last = now; body.scrollTop += 120;
+                if (frames.length < 200) requestAnimationFrame(frame); else done(frames.sort((a, b) => a - b).map(Math.round));
             };
             requestAnimationFrame(frame);""")
-        check("it scrolls smoothly", slowest < 200, f"slowest frame {slowest} ms on a headless browser without a GPU")
+        check("it scrolls smoothly", frames[190] < 100, f"frames without a GPU: median {frames[100]} ms, 95 of 100 within {frames[190]} ms, slowest {frames[-1]} ms")
         show(browser, folder, "grid-10000")
         browser.open(coordinator.url + "images")
         browser.wait("return document.getElementById('found').textContent.startsWith('10000 of')")

@@ -56,6 +56,18 @@ extension SweepReader {
         }
     }
 
+    /// How one position stands, its verdict left out; `nil` when the grid has none of that number.
+    package func mark(_ position: Int) throws -> PositionMark? {
+        try database.read { db in
+            try db.row(
+                """
+                SELECT cell.state, image.sha256 FROM position JOIN cell ON cell.id = position.cell
+                LEFT JOIN image ON image.cell = cell.id WHERE position.id = ?
+                """, [position]
+            ).map { PositionMark(state: PositionMark.State(rawValue: $0["state"]) ?? .pending, sha256: $0["sha256"]) }
+        }
+    }
+
     /// The latest opinion of every auditor on every cell of the grid, in the order of saying; of one auditor, or on one
     /// cell, when it is named.
     package func opinions(of auditor: String? = nil, on cell: CellKey? = nil) throws -> [PlacedOpinion] {

@@ -27,6 +27,7 @@ actor SweepWatcher {
     private var marks: [PositionMark] = []
     private var revision = 0
     private var seenVersion: Int?
+    private var curatedVersion: Int?
     private var lastStatus: Data?
     private var listeners: [Int: AsyncStream<ByteBuffer>.Continuation] = [:]
     private var nextListener = 0
@@ -43,13 +44,22 @@ actor SweepWatcher {
         encoder.outputFormatting = .withoutEscapingSlashes
     }
 
-    /// Looks until it is cancelled; `onImages` is called after images have come, and before the first look.
-    func run(onImages: @Sendable () async -> Void) async {
+    /// Looks until it is cancelled; `onChange` is called at first and whenever the database has changed.
+    ///
+    /// Positions are looked at only while a page listens: a sweep of a million costs nothing that nobody sees.
+    func run(onChange: @Sendable () -> Void) async {
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
-                if try await look() { await onImages() }
-                try await tellStatus()
+                let version = try await version()
+                if version != curatedVersion { onChange() }
+                curatedVersion = version
+                if !listeners.isEmpty {
+                    try await look()
+                    try await tellStatus()
+                }
+            } catch is CancellationError {
+                return
             } catch {
                 logger.warning("the pages could not look at the sweep", metadata: ["error": "\(error)"])
             }
@@ -67,20 +77,8 @@ actor SweepWatcher {
 
     /// How the positions stand now.
     func list() async throws -> MarkList {
-        if seenVersion == nil { _ = try await look() }
+        try await look()
         return MarkList(revision: revision, marks)
-    }
-
-    /// How a position stands; `nil` when there is none of that number.
-    func mark(_ position: Int) async throws -> PositionMark? {
-        if seenVersion == nil { _ = try await look() }
-        return marks.indices.contains(position) ? marks[position] : nil
-    }
-
-    /// The marks in full, as they are when this is called: for what was just written.
-    func refreshed() async throws -> [PositionMark] {
-        _ = try await look()
-        return marks
     }
 
     /// Server-sent events, from how it stands now; `nil` when too many listen.
@@ -112,32 +110,33 @@ actor SweepWatcher {
         let changes: [MarkChange]?
     }
 
-    /// - Returns: Whether images came, or this was the first look.
-    private func look() async throws -> Bool {
+    private func version() async throws -> Int {
+        let reader = reader
+        return try await NIOThreadPool.singleton.runIfActive { try reader.dataVersion() }
+    }
+
+    private func look() async throws {
         let (reader, seen) = (reader, seenVersion)
         let found = try await NIOThreadPool.singleton.runIfActive { () -> (Int, [PositionMark])? in
             // Before the marks: what is written in between is seen by the next look.
             let version = try reader.dataVersion()
             return version == seen ? nil : (version, try reader.marks())
         }
-        guard let (version, new) = found else { return false }
+        guard let (version, new) = found else { return }
         let isFirst = seenVersion == nil
         seenVersion = version
         let changes = MarkChange.between(marks, new)
-        let hasImages = zip(marks, new).contains { $0.sha256 != $1.sha256 }
         marks = new
-        guard !isFirst, !changes.isEmpty else { return isFirst }
+        guard !isFirst, !changes.isEmpty else { return }
         revision += 1
         broadcast(
             try event(
                 "marks",
                 MarksEvent(
                     from: revision - 1, revision: revision, changes: changes.count > Self.mostChanges ? nil : changes)))
-        return hasImages
     }
 
     private func tellStatus() async throws {
-        guard !listeners.isEmpty else { return }
         let data = try encoder.encode(try await status())
         guard data != lastStatus else {
             // A comment, so that a connection that is gone is noticed.

@@ -44,6 +44,7 @@ extension Routes {
             let (rows, columns) = (try query.axis("rows", .style), try query.axis("columns", .guidance))
             let filter = FlawMap.Filter(auditor: query["auditor"], tag: try query.tag("tag"))
             let opinions = try await read { try $0.opinions() }
+            let grid = try await shelf.take().grid
             return try Response.json(
                 FlawAnswer(FlawMap(grid, opinions, rows: rows, columns: columns, filter: filter)))
         }

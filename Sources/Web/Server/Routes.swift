@@ -14,22 +14,19 @@ struct Routes: Sendable {
 
     let desk: SweepDesk
     let watcher: SweepWatcher
-    let grid: GridIndex
+    let shelf: GridShelf
     let sweep: String
     private let reader: SweepReader
     private let pictures: Pictures
     private let pages: PageMaker
-    /// What of the grid never changes, as JSON.
-    private let gridData: Data
 
-    /// Reads the grid. Blocks.
+    /// Blocks for a moment.
     init(desk: SweepDesk, reader: SweepReader, watcher: SweepWatcher) throws {
         self.desk = desk
         self.reader = reader
         self.watcher = watcher
         sweep = try reader.sweep().name
-        grid = try GridIndex(reader)
-        gridData = try JSONEncoder().encode(GridAnswer(grid, sweep: sweep))
+        shelf = GridShelf(reader, sweep: sweep)
         pictures = Pictures(directory: desk.directory)
         pages = try PageMaker()
     }
@@ -108,7 +105,7 @@ struct Routes: Sendable {
     }
 
     private func addSweep(to router: Router<BasicRequestContext>) {
-        router.get("/api/grid") { _, _ in Response.json(data: gridData) }
+        router.get("/api/grid") { _, _ in Response.json(data: try await shelf.take().data) }
         router.get("/api/marks") { _, _ in try Response.json(try await watcher.list()) }
         router.get("/api/status") { _, _ in
             try Response.json(StatusAnswer(status: try await status(), isServed: desk.server != nil))
@@ -118,7 +115,7 @@ struct Routes: Sendable {
         }
         router.get("/api/measures") { _, _ in
             let measures = try await read { try $0.measures() }
-            return try Response.json(MeasuresAnswer(measures, positions: grid.positions))
+            return try Response.json(MeasuresAnswer(measures, positions: try await shelf.take().grid.positions))
         }
         router.get("/api/positions/:position") { _, context in
             let position = try position(context)
@@ -175,7 +172,7 @@ struct Routes: Sendable {
 
     private func sha256(_ context: BasicRequestContext) async throws -> String {
         let position = try position(context)
-        guard let mark = try await watcher.mark(position) else { throw Self.noPosition(position) }
+        guard let mark = try await read({ try $0.mark(position) }) else { throw Self.noPosition(position) }
         guard let sha256 = mark.sha256 else {
             throw WebError.notFound("Position \(position) has no image yet; it is \(mark.state.rawValue).")
         }

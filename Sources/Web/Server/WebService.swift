@@ -36,7 +36,7 @@ package struct WebService: Service {
     private let logger: Logger
     private let onListening: @Sendable (String) -> Void
 
-    /// Reads the grid. Blocks.
+    /// Opens the database for reading. Blocks for a moment.
     ///
     /// - Parameters:
     ///   - desk: The sweep.
@@ -73,7 +73,13 @@ package struct WebService: Service {
                 await watcher.close()
             }
             defer { group.cancelAll() }
-            try await serve()
+            do {
+                try await serve()
+            } catch  where settings.isOptional {
+                // A sweep is worth more than its pages.
+                logger.warning("there are no pages", metadata: ["reason": "\(error)"])
+                try await gracefulShutdown()
+            }
         }
     }
 
@@ -117,6 +123,8 @@ package struct WebService: Service {
         for await _ in images {
             do {
                 try await curator.catchUp()
+            } catch is CancellationError {
+                return
             } catch {
                 logger.warning("images could not be measured", metadata: ["error": "\(error)"])
             }

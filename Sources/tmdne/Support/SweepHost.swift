@@ -73,7 +73,8 @@ struct SweepHost {
             Console.print("\(status.positions) positions, \(status.cells) images: all done.")
             Console.print("Images: \(directory.images.relativePath)")
             Console.print(
-                "Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
+                "Next: `tmdne web \(path)` to look and judge, `tmdne sheet \(path) -o sheet.png` for contact sheets, "
+                    + "`tmdne export \(path)` for a table.")
         case (.done, let failed):
             Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
             for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }

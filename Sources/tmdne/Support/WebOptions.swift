@@ -12,7 +12,7 @@ struct WebOptions: ParsableArguments {
         help: """
             Address and port of the pages; 127.0.0.1:7708, or a free port, unless given. Elsewhere than on this machine they \
             ask for the join token.
-            """)
+            """, transform: Self.address)
     var web: ListenAddress?
 
     @Option(help: "A name by which browsers may call this host, beside its addresses; may be repeated.")
@@ -20,6 +20,13 @@ struct WebOptions: ParsableArguments {
 
     @Flag(help: "Serves no pages.")
     var noWeb = false
+
+    private static func address(_ text: String) throws -> ListenAddress {
+        guard let address = ListenAddress(text, defaultPort: defaultPort) else {
+            throw ValidationError("“\(text)” is no address to listen on; write HOST:PORT.")
+        }
+        return address
+    }
 
     func validate() throws {
         if noWeb && web != nil { throw ValidationError("--web and --no-web contradict one another; leave one away.") }

@@ -84,9 +84,6 @@ struct ImageLinksTests {
         row.prompt = prompt
         #expect(try LinkPattern("{prompt}.png").path(of: row, number: 1) == name)
     }
-        let row = try #require(try fixture.reader.row(0))
-        #expect(try LinkPattern("{prompt}.png").path(of: row, number: 1) == name)
-    }
 
     @Test(
         "a pattern that leads elsewhere or asks for what is not known is refused",
