@@ -46,6 +46,10 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case noSuchSubject(String)
     /// A contact sheet could not be drawn.
     case drawing(problem: String)
+    /// An opinion on an image can't be taken; the text says what to do.
+    case review(String)
+    /// A program that is needed is not installed, or failed.
+    case program(name: String, problem: String)
     /// A worker's connection can't go on; the text is for the log and for the worker.
     case connection(String)
     /// The store was closed, or its transaction failed.
@@ -100,6 +104,10 @@ extension CoordinatorError: CustomStringConvertible {
             "The sweep has no position, cell or worker “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells."
         case .drawing(let problem):
             "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
+        case .review(let sentence):
+            sentence
+        case .program(let name, let problem):
+            "\(name) \(problem)."
         case .connection(let problem):
             "The connection is closed: \(problem)."
         case .store(let problem):

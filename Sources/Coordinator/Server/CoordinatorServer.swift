@@ -119,6 +119,9 @@ package final class CoordinatorServer: Service {
         await dispatcher.completed(try await store.status())
     }
 
+    /// Where verdicts and measures of this sweep are written down.
+    package var reviews: ReviewBook { ReviewBook(store: store) }
+
     /// Grants nothing until ``resume()``.
     package func pause() async {
         await dispatcher.pause(true)

@@ -68,6 +68,7 @@ struct ServingOptions: ParsableArguments {
     @Flag(help: "Stays when all is done, until a signal or `tmdne drain` ends it.")
     var stay = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var worker: WorkerOptions
     @OptionGroup var log: LogOptions
 
@@ -78,6 +79,6 @@ struct ServingOptions: ParsableArguments {
             isEncrypted: !noTls, modelFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path },
             endsWhenDone: !stay,
             worker: renderHere ? LocalWorker(options: worker, isSharing: true, sweepFile: sweepFile) : nil,
-            invites: true, logger: log.logger("tmdne"))
+            invites: true, web: web, logger: log.logger("tmdne"))
     }
 }

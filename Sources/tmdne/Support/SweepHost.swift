@@ -5,6 +5,7 @@ import Logging
 import ServiceLifecycle
 import SharedModel
 import UnixSignals
+import Web
 import Worker
 
 /// Serves a sweep from this process until it is done, with a worker of its own where one is wanted.
@@ -26,6 +27,8 @@ struct SweepHost {
     var worker: LocalWorker?
     /// Whether to print the line that joins a worker.
     var invites = false
+    /// How pages are served.
+    var web: WebOptions
     var logger: Logger
 
     /// Runs until the sweep is done or a signal ends it, and prints how it went.
@@ -47,6 +50,9 @@ struct SweepHost {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: server, successTerminationBehavior: .gracefullyShutdownGroup)
         ]
+        if let pages = try web.service(SweepDesk(directory, server: server), logger: logger) {
+            services.append(.init(service: pages))
+        }
         if let worker {
             services.append(
                 .init(
@@ -76,7 +82,8 @@ struct SweepHost {
             Console.print("\(status.positions) positions, \(status.cells) images: all done.")
             Console.print("Images: \(directory.images.relativePath)")
             Console.print(
-                "Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
+                "Next: `tmdne web \(path)` to look and judge, `tmdne sheet \(path) -o sheet.png` for contact sheets, "
+                    + "`tmdne export \(path)` for a table.")
         case (.done, let failed):
             Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
             for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }
