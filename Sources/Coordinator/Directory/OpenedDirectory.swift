@@ -11,14 +11,20 @@ struct OpenedDirectory: Sendable {
 
     /// Blocks; keep it off the cooperative pool.
     ///
+    /// After a crash the whole database is looked at before anything is served from it.
+    ///
     /// - Throws: ``CoordinatorError`` when another coordinator serves the directory, or something in it is damaged.
     init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
         self.directory = directory
         try DurableFile.makeDirectory(directory.url.path)
         lock = try DirectoryLock(directory)
         try directory.create()
+        guard directory.holdsSweep || !directory.holdsImages else {
+            throw CoordinatorError.lostDatabase(directory: directory.url.path)
+        }
         secret = try SecretFile.load(directory)
         store = try SweepStore(path: directory.database.path)
+        if lock.followsCrash { try store.verify() }
         images = try ImageStore(directory, freeBytes: freeBytes)
         _ = directory.takeRequests()
     }
@@ -37,5 +43,6 @@ struct OpenedDirectory: Sendable {
     func close() async {
         await images.close()
         await store.close()
+        lock.markClean()
     }
 }

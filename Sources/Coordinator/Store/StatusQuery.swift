@@ -49,10 +49,12 @@ enum StatusQuery {
         ).map { row in
             let isConnected = isServed && row["connected"] as Bool
             let done: Int = row["done"]
+            // Those whose images were found on the disk again have no times.
+            let seconds: Double = row["seconds"]
             return SweepStatus.Worker(
                 name: row["name"], device: row["device"],
                 state: isConnected ? (row["working"] as Bool ? .working : .idle) : .away, done: done,
-                secondsPerImage: done > 0 ? row["seconds"] as Double / Double(done) : nil)
+                secondsPerImage: done > 0 && seconds > 0 ? seconds / Double(done) : nil)
         }
     }
 

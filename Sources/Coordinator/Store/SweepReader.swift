@@ -6,7 +6,7 @@ package import SharedModel
 ///
 /// Every method blocks while it reads; keep it off the cooperative pool where that matters.
 package struct SweepReader: Sendable {
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
     private let directory: SweepDirectory
 
     /// - Throws: ``CoordinatorError`` when the directory holds no sweep, or one of another version.

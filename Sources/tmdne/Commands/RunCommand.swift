@@ -29,7 +29,8 @@ struct RunCommand: AsyncParsableCommand {
         let planned = try PlannedSweep(file: sweep)
         try await SweepHost(
             directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
-            worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), logger: log.logger("tmdne")
+            sweepFile: sweep, worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep),
+            logger: log.logger("tmdne")
         ).run()
     }
 }

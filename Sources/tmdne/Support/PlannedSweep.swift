@@ -7,12 +7,12 @@ struct PlannedSweep {
     let plan: SweepPlan
     private let models: [String: ModelFolder]
 
-    /// Reads and plans the sweep at `file`; models' paths are relative to it.
+    /// Reads and plans the sweep at `file`; models' paths are relative to it, or to the file that it is a copy of.
     ///
     /// - Throws: ``SharedModelError`` about the file or a model, ``DiffusionError`` about a model that can't be rendered.
-    init(file: String) throws {
-        let sweep = try Sweep(contentsOf: file)
-        let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
+    init(file: String, copiedFrom original: String? = nil) throws {
+        let sweep = try Sweep(contentsOf: file, copiedFrom: original)
+        let locator = ModelLocator(sweepFolder: URL(filePath: original ?? file).deletingLastPathComponent().path)
         var models: [String: ModelFolder] = [:]
         plan = try sweep.plan { name in
             let path = try locator.locate(name)

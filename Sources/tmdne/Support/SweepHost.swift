@@ -12,6 +12,8 @@ struct SweepHost {
     var directory: SweepDirectory
     /// What the sweep file says; `nil` goes on with what the directory holds.
     var plan: SweepPlan?
+    /// The file of `plan`; its folder is remembered for those who go on from the directory alone.
+    var sweepFile: String?
     var host = "127.0.0.1"
     var port = 0
     /// Whether the coordinator ends when every cell is done or failed.
@@ -30,6 +32,7 @@ struct SweepHost {
             in: directory, plan: plan, host: host, port: port,
             settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone),
             logger: logger)
+        if let sweepFile, plan != nil { try directory.rememberOrigin(sweepFile) }
         if invites {
             Console.print("Join workers with this line; it holds the secret:")
             Console.print("tmdne worker \(server.joinToken.text)")
