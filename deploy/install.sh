@@ -31,8 +31,9 @@ while (($#)); do
         *) fail "$1 is no option; see deploy/install.sh --help" ;;
     esac
 done
-mkdir -p "$prefix/lib" "$prefix/bin" 2>/dev/null && [[ -w $prefix/lib ]] \
-    || fail "$prefix can't be written; use sudo or another --prefix"
+if ! mkdir -p "$prefix/lib" "$prefix/bin" 2>/dev/null || [[ ! -w $prefix/lib || ! -w $prefix/bin ]]; then
+    fail "$prefix can't be written; use sudo or another --prefix"
+fi
 ! $units || ((EUID == 0)) || fail "--units needs root"
 
 [[ -n ${TMDNE_BINARY-} ]] || scripts/build --product tmdne

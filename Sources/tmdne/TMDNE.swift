@@ -24,7 +24,7 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(
                 name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
             CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
-            CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self]),
+            CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self, VerifyCommand.self]),
             CommandGroup(
                 name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self]),

@@ -40,7 +40,7 @@ extension EndToEnd {
                     kills += victim == .both ? 2 : 1
                     if victim != .worker {
                         #expect(try await coordinator.end() == -SIGKILL)
-                        let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                        let acknowledged = workers.reduce(into: Set()) { $0.formUnion($1.acknowledged) }
                         #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged), "round \(round)")
                         let again = try await sandbox.coordinator("out", port)
                         coordinator = again.process
@@ -57,7 +57,7 @@ extension EndToEnd {
 
                 let audit = try SweepAudit(sandbox, "out")
                 try audit.expectWhole(cells: sweep.cells)
-                let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                let acknowledged = workers.reduce(into: Set()) { $0.formUnion($1.acknowledged) }
                 #expect(audit.done.isSuperset(of: acknowledged))
                 #expect(acknowledged.count > sweep.cells / 2, "most of the acknowledgements are in the workers' logs")
                 // Each cell is committed in one attempt; a kill may be blamed on the one cell that was being rendered.
@@ -68,24 +68,5 @@ extension EndToEnd {
                 #expect(spooled.allSatisfy { !"\($0)".hasSuffix(".png") })
             }
         }
-
-        /// Cells whose storage the coordinator acknowledged, as the worker's log tells in whole lines.
-        private static func acknowledged(in worker: Launched) -> Set<CellKey> {
-            let lines = worker.complaints.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-            return Set(lines.filter { $0.hasSuffix(" stored") }.compactMap { CellKey(hex: String($0.prefix(64))) })
-        }
-    }
-}
-
-/// The SplitMix64 generator, so that a printed seed repeats the choices of a failed test.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

@@ -61,7 +61,9 @@ package struct SweepCheck {
     /// - Parameters:
     ///   - directory: Of a sweep.
     ///   - isRepairing: Whether to mend what can be mended.
+    ///   - now: Wall time.
     ///   - progress: Told how many images have been looked at, every now and then.
+    /// - Returns: What was found, and what of it is repaired.
     /// - Throws: ``CoordinatorError``: no sweep there, a database that can't be read, or a repair of a sweep that is
     ///   served.
     package static func run(

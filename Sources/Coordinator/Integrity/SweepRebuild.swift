@@ -46,6 +46,7 @@ package struct SweepRebuild {
     ///   - directory: Of the sweep; no coordinator may serve it.
     ///   - plan: Of the sweep file that it was started with last.
     ///   - progress: Told how many images have been looked at, every now and then.
+    /// - Returns: What was kept and what was left out.
     /// - Throws: ``CoordinatorError/soundDatabase(path:)`` when there is nothing to rebuild; what went wrong otherwise,
     ///   with the directory as it was.
     package static func run(

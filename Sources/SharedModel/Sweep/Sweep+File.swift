@@ -22,6 +22,7 @@ extension Sweep {
     /// - Parameters:
     ///   - path: The file.
     ///   - original: The path that it is a copy of: what it names by relative paths is looked for there.
+    /// - Throws: The first thing that is wrong, with its line.
     package init(contentsOf path: String, copiedFrom original: String? = nil) throws(SharedModelError) {
         let bytes: [UInt8]
         do {

@@ -21,7 +21,7 @@ struct StoredSweep {
     let plan: SweepPlan
     var directory: SweepDirectory { temporary.directory }
 
-    /// - Parameter source: The sweep file.
+    /// Renders the sweep of the file `source`.
     init(_ source: String = Self.source) async throws {
         plan = try Self.plan(source)
         try directory.create()

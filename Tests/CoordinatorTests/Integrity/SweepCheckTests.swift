@@ -21,15 +21,14 @@ struct SweepCheckTests {
     @Test("a flipped byte is found wherever it is, set aside, and its cell is rendered again")
     func flippedByte() async throws {
         let sweep = try await StoredSweep()
-        let length = try Data(contentsOf: sweep.file(0)).count
-        for (position, offset) in [(0, 0), (1, 20), (2, length / 2), (4, length - 1)] {
+        for (position, percent) in [(0, 0), (1, 10), (2, 50), (4, 100)] {
             var bytes = try Data(contentsOf: sweep.file(position))
-            bytes[offset] ^= 0x10
+            bytes[(bytes.count - 1) * percent / 100] ^= 0x10
             try bytes.write(to: sweep.file(position))
         }
         let found = try await SweepCheck.run(sweep.directory)
         #expect(found.findings.map(\.kind) == [.damaged, .damaged, .damaged, .damaged])
-        #expect(found.findings.allSatisfy { $0.worker == "worker-1" || $0.worker == "ada" })
+        #expect(found.findings.allSatisfy { $0.worker == "ada" })
         #expect(!found.isSettled)
         #expect(try sweep.rows().allSatisfy { $0.state == "done" }, "looking changes nothing")
 

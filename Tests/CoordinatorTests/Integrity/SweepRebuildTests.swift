@@ -103,7 +103,7 @@ struct SweepRebuildTests {
     func otherSweep() async throws {
         let sweep = try await StoredSweep()
         try removeDatabase(of: sweep)
-        let other = try StoredSweep.plan("name: other\nprompts: [elsewhere]\nguidance: [1]\nsize: 64x64")
+        let other = try StoredSweep.plan("name: other\nmodel: tiny\nprompts: [elsewhere]\nguidance: [1]\nsize: 64x64")
         let report = try await SweepRebuild.run(sweep.directory, plan: other)
         #expect(report.done == 0 && report.refused.count == 6)
         #expect(report.refused.allSatisfy { $0.reason.contains("belongs to the sweep “stored”") })

@@ -7,13 +7,16 @@ final class Launched {
     private let output: String
     private let errors: String
 
-    /// Starts the program.
-    init(_ arguments: [String], in sandbox: Sandbox, environment: [String: String], number: Int) throws {
+    /// Starts the program, behind the words of `wrapper` where there are any: `strace …`, `ip netns exec …`.
+    init(
+        _ arguments: [String], in sandbox: Sandbox, environment: [String: String], wrapper: [String] = [], number: Int
+    ) throws {
         output = try sandbox.write("logs/\(number).out", "")
         errors = try sandbox.write("logs/\(number).err", "")
         process = Process()
-        process.executableURL = URL(filePath: try Self.program())
-        process.arguments = arguments
+        let words = try wrapper + [Self.program()] + arguments
+        process.executableURL = URL(filePath: wrapper.isEmpty ? words[0] : "/usr/bin/env")
+        process.arguments = wrapper.isEmpty ? arguments : words
         process.currentDirectoryURL = URL(filePath: sandbox.path)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
@@ -23,7 +26,7 @@ final class Launched {
     }
 
     /// The program stands beside the bundle of the tests, where one build puts both.
-    private static func program() throws -> String {
+    static func program() throws -> String {
         let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let path = URL(filePath: bundle).deletingLastPathComponent().appending(path: "tmdne").path
         try #require(
@@ -32,6 +35,8 @@ final class Launched {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    var identifier: Int32 { process.processIdentifier }
 
     /// All of standard output so far.
     var text: String { Self.contents(of: output) }
