@@ -74,12 +74,18 @@ remote() {
     echo "$2 started, see $log"
 }
 
+# Quoted as every shell reads it: which one the hosts' users have is not known.
+quoted() {
+    local rest=$1
+    printf "'%s'" "${rest//\'/\'\\\'\'}"
+}
+
 failed=0
 for host in "${hosts[@]}"; do
     [[ $host != -* ]] || fail "$host is no host"
-    command="$(declare -f remote); remote $(printf '%q %q' "$program" "$workers")"
+    command="$(declare -f remote); remote $(quoted "$program") $workers"
     if answer=$(printf '%s\n' "$token" | ssh -T -o BatchMode=yes -o ConnectTimeout=15 "$host" \
-        "exec bash -c $(printf '%q' "$command")" 2>&1); then
+        "exec bash -c $(quoted "$command")" 2>&1); then
         printf '%s: %s\n' "$host" "$answer"
     else
         printf '%s: FAILED: %s\n' "$host" "$answer" >&2

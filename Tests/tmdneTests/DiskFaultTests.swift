@@ -58,7 +58,7 @@ extension EndToEnd {
                     try await eventually("the sweep ends, or the disk is given up on") {
                         !first.isRunning || !worker.isRunning || ContinuousClock.now > patience ? () : nil
                     }
-                    try first.killTraced()
+                    first.killTraced()
                     acknowledged = worker.acknowledged
                     worker.signal(SIGKILL)
                     _ = try await worker.end()
@@ -71,7 +71,7 @@ extension EndToEnd {
                 if sandbox.exists("out/sweep.db"), (try? SweepAudit(sandbox, "out")) != nil {
                     #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged))
                 }
-                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache-2")
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
                 try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
                 Soak.record("\(fault.testDescription)", injectedBy: "`strace -e inject`", runs: 1, "whole")
             }
@@ -98,9 +98,10 @@ extension Launched {
     }
 
     /// Kills the program behind a tracer, which then ends by itself: a tracer that is killed lets its program live.
-    func killTraced() throws {
-        let children = try String(
-            contentsOfFile: "/proc/\(identifier)/task/\(identifier)/children", encoding: .utf8)
-        for child in children.split(separator: " ") { Int32(child).map { _ = kill($0, SIGKILL) } }
+    func killTraced() {
+        let path = "/proc/\(identifier)/task/\(identifier)/children"
+        // Gone when both have ended.
+        guard let children = try? String(contentsOfFile: path, encoding: .utf8) else { return }
+        for child in children.split(separator: " ") { _ = Int32(child).map { kill($0, SIGKILL) } }
     }
 }

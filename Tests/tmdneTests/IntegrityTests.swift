@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import PNG
 import SharedModel
 import Testing
 
@@ -39,6 +40,33 @@ extension EndToEnd {
                 try after.expectWhole(cells: Self.sweep.cells)
                 #expect(after.images == before.images)
                 try await sandbox.succeed("check", "out")
+                Soak.record(
+                    "flipped byte in an image", injectedBy: "overwritten file", runs: 1, "found, rendered again")
+            }
+        }
+
+        @Test(
+            "finished cells that are rendered again are equal, and one that is not is named with its worker",
+            .timeLimit(.minutes(1)))
+        func verified() async throws {
+            try await Self.finished { sandbox in
+                let fine = try await sandbox.succeed("verify", "out", "--sample", "50%")
+                #expect(fine.contains("5 cells rendered again: 5 equal, 0 alike, 0 different."))
+                let row = try #require(try SweepAudit(sandbox, "out").rows.last)
+                let path = "out/\(try #require(row.image))"
+                let bytes = Array(try Data(contentsOf: URL(filePath: sandbox.file(path))))
+                let (image, texts) = try PNGImage.decode(bytes, maximumPixels: 1 << 20)
+                var pixels = image.pixels
+                pixels[100] ^= 1
+                let other = try PNGImage(width: image.width, height: image.height, pixels: pixels)
+                try sandbox.write(path, Data(other.encode(texts: texts)))
+                let found = try await sandbox.run("verify", "out")
+                #expect(found.code == 2)
+                #expect(found.output.contains("DIFFERS  position \(row.position)"), "\(found.output)")
+                #expect(found.output.contains("from \(try #require(row.worker)) on cpu"))
+                for sample in ["0", "-1", "0%", "101%", "some"] {
+                    #expect(try await sandbox.run("verify", "out", "--sample", sample).code == 64)
+                }
             }
         }
 
@@ -72,6 +100,8 @@ extension EndToEnd {
                 #expect(lost.code == 1 && lost.complaints.contains("run `tmdne rebuild"))
                 try await sandbox.succeed("rebuild", "out")
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                Soak.record(
+                    "database damaged, cut, replaced, removed", injectedBy: "changed file", runs: 4, "refused, rebuilt")
             }
         }
 
@@ -139,6 +169,7 @@ extension EndToEnd {
                 #expect(try await worker.end() == 0)
                 try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
                 try await sandbox.succeed("check", "out")
+                Soak.record("older database under a live worker", injectedBy: "restored copy", runs: 1, "whole")
             }
         }
     }

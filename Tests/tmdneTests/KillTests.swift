@@ -14,20 +14,21 @@ extension EndToEnd {
 
         @Test(
             "a coordinator and a worker that are killed again and again lose nothing and do nothing twice",
-            .timeLimit(.minutes(4)))
+            .timeLimit(.minutes(Soak.isOn ? 30 : 4)))
         func survivesKills() async throws {
-            let seed = UInt64.random(in: .min ... .max)
-            print("seed of the kills: \(seed)")
+            let seed = Soak.seed(of: "the kills")
+            let rounds = Soak.runs(24, soak: 150)
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e", "f"], guidances: 20, steps: 4)
+            let sweep = SmallSweep(
+                prompts: ["a", "b", "c", "d", "e", "f"], guidances: Soak.runs(20, soak: 120), steps: 4)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 var (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let port = try JoinToken(parsing: token).port
                 var workers = [try sandbox.start("worker", token, "--cache", "cache", "--verbose")]
                 var kills = 0
-                for round in 1...24 {
-                    let threshold = round * sweep.cells / 28
+                for round in 1...rounds {
+                    let threshold = round * sweep.cells / (rounds + 4)
                     try await eventually("\(threshold) images, with \(workers.last?.complaints ?? "")") {
                         try SweepAudit(sandbox, "out").done.count >= threshold ? () : nil
                     }
@@ -53,7 +54,7 @@ extension EndToEnd {
                 }
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
                 #expect(try await workers.last?.end() == 0)
-                #expect(kills >= 24)
+                #expect(kills >= rounds)
 
                 let audit = try SweepAudit(sandbox, "out")
                 try audit.expectWhole(cells: sweep.cells)
@@ -65,6 +66,9 @@ extension EndToEnd {
                 #expect(audit.rows.reduce(0) { $0 + $1.attempts } <= sweep.cells + kills)
                 #expect(try audit.grants() <= sweep.cells + 2 * kills)
                 let spooled = FileManager.default.enumerator(atPath: sandbox.file("cache"))?.allObjects ?? []
+                Soak.record(
+                    "coordinator and worker killed", injectedBy: "SIGKILL at random instants", runs: kills, seed: seed,
+                    "whole, \(acknowledged.count) acknowledgements checked")
                 #expect(spooled.allSatisfy { !"\($0)".hasSuffix(".png") })
             }
         }

@@ -20,7 +20,7 @@ extension EndToEnd {
         private static func partition(for cut: Duration) async throws {
             let seed = Soak.seed(of: "a partition of \(cut)")
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.runs(30, soak: 150), steps: 6)
+            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.runs(30, soak: 150), steps: 12)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let hosts = try await FourHosts(in: sandbox)

@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// Processes that stand still without dying: a laptop that sleeps, an engine that hangs, a machine that swaps.
     @Suite struct StandstillTests {
-        private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 20)
+        private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 20, steps: 20)
 
         @Test(
             "a coordinator or a worker that stands still for a while goes on as if nothing had been",
