@@ -44,6 +44,23 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a process keeps the program's name when it starts itself again with a limit on spinning",
+            .timeLimit(.minutes(1)))
+        func name() async throws {
+            let sweep = SmallSweep()
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let started = try sandbox.start(
+                    ["coordinator", "sweep.yaml", "--listen", "127.0.0.1:0", "--output", "out"],
+                    environment: ["GOMP_SPINCOUNT": ""])
+                try await eventually("it serves: \(started.complaints)") {
+                    started.text.contains("tmdne worker ") ? () : nil
+                }
+                #expect(started.name == "tmdne")
+            }
+        }
+
         private static func rendered(by worker: Launched) -> [CellKey] {
             worker.complaints.split(separator: "\n").filter { $0.contains(" rendered in ") }
                 .compactMap { CellKey(hex: String($0.prefix(64))) }

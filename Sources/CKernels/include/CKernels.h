@@ -58,5 +58,21 @@ void tmdne_resize_nearest(
 // y[rows][a_channels + b_channels] = a beside b.
 void tmdne_concatenate(const float *a, size_t a_channels, const float *b, size_t b_channels, float *y, size_t rows);
 
+// Winograd's F(4x4, 3x3) (Lavin and Gray 2016) around a product that the caller makes: a 3x3 convolution of stride 1 and
+// padding 1 over x[images][height][width][channels] with a quarter of the multiplications. Tiles are 4x4 outputs, counted
+// through all images; both channel counts are multiples of 16.
+//
+// u[36][inputs][outputs] of weights[outputs][inputs][3][3].
+size_t tmdne_winograd_points(void);
+size_t tmdne_winograd_tiles(size_t images, size_t height, size_t width);
+void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs);
+// v[36][rows][channels] of the tiles first ..< first + rows.
+void tmdne_winograd_input(
+    const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows);
+// y, where the tiles lie, from m[36][rows][channels] = v u; adds the bias and, unless NULL, a residual of y's shape.
+void tmdne_winograd_output(
+    const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width, size_t channels,
+    size_t first, size_t rows);
+
 // Threads that the loops above, and oneDNN, use.
 int tmdne_thread_count(void);

@@ -14,6 +14,11 @@ enum SpinLimit {
     static func apply() {
         guard getenv("GOMP_SPINCOUNT") == nil, getenv("OMP_WAIT_POLICY") == nil else { return }
         setenv("GOMP_SPINCOUNT", rounds, 1)
-        execv("/proc/self/exe", CommandLine.unsafeArgv)
+        let link = "/proc/self/exe"
+        // By its path, so that `ps` and `pgrep` show the program's own name and not the link's.
+        if let path = try? FileManager.default.destinationOfSymbolicLink(atPath: link) {
+            execv(path, CommandLine.unsafeArgv)
+        }
+        execv(link, CommandLine.unsafeArgv)
     }
 }

@@ -30,8 +30,8 @@ import Testing
         device = try CPUDevice()
     }
 
-    /// Guidance multiplies the networks' differences by 7.5 at each of twelve steps. Greatest differences measured: DDIM 2.7e-5,
-    /// Euler 8.7e-5, Euler ancestral 1.4e-4, DPM++ 2M 3.6e-4, DPM++ 2M Karras 2.6e-5.
+    /// Guidance multiplies the networks' differences by 7.5 at each of twelve steps. The greatest difference measured over
+    /// all samplers is 1.6e-4; most stay below 4e-5.
     @Test("the latents after every step are diffusers'", arguments: cases)
     func trajectory(_ test: Case) throws {
         let golden = try Golden.open("trajectory_\(test.golden)")

@@ -8,6 +8,7 @@ final class Launched {
     private let errors: String
 
     /// Starts the program, behind the words of `wrapper` where there are any: `strace …`, `ip netns exec …`.
+    /// A variable with an empty value is taken out of its environment.
     init(
         _ arguments: [String], in sandbox: Sandbox, environment: [String: String], wrapper: [String] = [], number: Int
     ) throws {
@@ -19,6 +20,7 @@ final class Launched {
         process.arguments = wrapper.isEmpty ? arguments : words
         process.currentDirectoryURL = URL(filePath: sandbox.path)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            .filter { !$0.value.isEmpty }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
         process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
@@ -37,6 +39,11 @@ final class Launched {
     var isRunning: Bool { process.isRunning }
 
     var identifier: Int32 { process.processIdentifier }
+
+    /// What `ps` and `pgrep` call the process.
+    var name: String {
+        Self.contents(of: "/proc/\(process.processIdentifier)/comm").trimmingCharacters(in: .newlines)
+    }
 
     /// All of standard output so far.
     var text: String { Self.contents(of: output) }

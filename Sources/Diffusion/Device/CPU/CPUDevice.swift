@@ -38,7 +38,9 @@ package final class CPUDevice: Device {
     package func convolution(
         _ shape: ConvolutionShape, weights: [Float], bias: [Float]
     ) throws -> any ConvolutionKernel {
-        try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
+        WinogradConvolution.suits(shape)
+            ? try WinogradConvolution(device: self, shape: shape, weights: weights, bias: bias)
+            : try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
     }
 
     package func linear(

@@ -1,0 +1,64 @@
+import Testing
+
+@testable import Diffusion
+
+@Suite struct WinogradTests {
+    private let device: CPUDevice
+
+    init() throws { device = try CPUDevice() }
+
+    @Test(
+        "Winograd's way agrees with the direct one, at edges that cut tiles too",
+        arguments: [(1, 4, 4), (2, 7, 5), (3, 16, 16), (1, 33, 50)])
+    func direct(size: (batch: Int, height: Int, width: Int)) throws {
+        var noise = Noise(seed: 5)
+        let shape = ConvolutionShape(inputs: 96, outputs: 64, kernel: 3)
+        let weights = noise.values(shape.outputs * shape.inputs * 9)
+        let bias = noise.values(shape.outputs)
+        let dimensions = [size.batch, size.height, size.width]
+        let pixels = dimensions.reduce(1, *)
+        let x = try device.upload(noise.values(pixels * shape.inputs), shape: dimensions + [shape.inputs])
+        let residual = try device.upload(noise.values(pixels * shape.outputs), shape: dimensions + [shape.outputs])
+        let ours = try WinogradConvolution(device: device, shape: shape, weights: weights, bias: bias)
+        let direct = try OneDNNConvolution(device: device, shape: shape, weights: weights, bias: bias)
+        for added in [nil, residual] {
+            let expected = device.download(try direct.apply(x, adding: added))
+            let scale = expected.reduce(0) { max($0, abs($1)) }
+            // Measured at most 9.7e-6 of the largest value: the transforms add and subtract numbers of several
+            // magnitudes, which costs a digit beside the direct sum.
+            let difference = greatestDifference(device.download(try ours.apply(x, adding: added)), expected)
+            #expect(difference < 3e-5 * scale, "\(difference / scale)")
+        }
+    }
+
+    @Test("a picture's bits do not depend on its neighbours, wherever its tiles fall", arguments: [64, 320])
+    func invariance(channels: Int) throws {
+        var noise = Noise(seed: 6)
+        let shape = ConvolutionShape(inputs: channels, outputs: channels, kernel: 3)
+        let layer = try WinogradConvolution(
+            device: device, shape: shape, weights: noise.values(channels * channels * 9), bias: noise.values(channels))
+        let (batch, side) = (5, 20)
+        let one = side * side * channels
+        let pictures = noise.values(batch * one)
+        let together = device.download(
+            try layer.apply(try device.upload(pictures, shape: [batch, side, side, channels]), adding: nil))
+        for image in 0..<batch {
+            let range = (image * one)..<((image + 1) * one)
+            let alone = device.download(
+                try layer.apply(
+                    try device.upload(Array(pictures[range]), shape: [1, side, side, channels]), adding: nil))
+            #expect(alone == Array(together[range]))
+        }
+    }
+
+    @Test("only convolutions that gain are done Winograd's way")
+    func suits() {
+        func suits(_ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1) -> Bool {
+            WinogradConvolution.suits(
+                ConvolutionShape(inputs: inputs, outputs: outputs, kernel: kernel, stride: stride))
+        }
+        #expect(suits(320, 320) && suits(640, 640) && suits(128, 64))
+        #expect(!suits(320, 320, stride: 2) && !suits(320, 320, kernel: 1) && !suits(320, 4) && !suits(100, 320))
+        #expect(!suits(1280, 1280), "its transformed weights take 236 MB")
+    }
+}
