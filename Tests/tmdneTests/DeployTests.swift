@@ -95,12 +95,14 @@ extension EndToEnd {
                     """
                     #!/bin/bash
                     printf '%s\\n' "$@" >>\(sandbox.path)/ssh.log
+                    # Another host would not inherit them either.
+                    for descriptor in {3..99}; do eval "exec $descriptor>&-"; done
                     while [[ $1 == -* ]]; do case $1 in -o) shift 2 ;; *) shift ;; esac; done
                     host=$1; shift
                     [[ $host != gone ]] || { echo "no route to host" >&2; exit 255; }
                     cd \(sandbox.path); HOME=\(sandbox.path)/$host exec sh -c "$*"
                     """)
-                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out", "--stay")
                 let program = try Launched.program()
                 let environment = "env -u XDG_CACHE_HOME -u TMDNE_JOIN PATH=$PWD/bin:$PATH OMP_NUM_THREADS=1"
                 let said = try await sandbox.shell(
@@ -109,6 +111,14 @@ extension EndToEnd {
                     echo 'tmdne worker \(token)' | \(environment) \(Self.deploy)/attach.sh --program \(program) ada emmy
                     """)
                 #expect(said.contains("ada: 1 started") && said.contains("emmy: 1 started"), "\(said)")
+                try await eventually("both have joined and all is done") {
+                    let logs = ["ada", "emmy"].map { sandbox.file("\($0)/.cache/tmdne/worker.log") }
+                    let haveJoined = logs.allSatisfy {
+                        (try? String(contentsOfFile: $0, encoding: .utf8))?.contains("Joined") == true
+                    }
+                    return try haveJoined && SweepAudit(sandbox, "out").done.count == 10 ? () : nil
+                }
+                try await sandbox.succeed("drain", "out")
                 #expect(try await coordinator.end() == 0)
                 try SweepAudit(sandbox, "out").expectWhole(cells: 10)
                 let calls = try String(contentsOfFile: sandbox.file("ssh.log"), encoding: .utf8)

@@ -4,7 +4,7 @@ import SharedModel
 import Testing
 
 extension EndToEnd {
-    /// Processes that stand still without dying: a laptop that sleeps, an engine that hangs, a machine that swaps.
+    /// Processes that stand still without dying, as a laptop that sleeps or an engine that hangs, and hosts that are lost.
     @Suite struct StandstillTests {
         private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 20, steps: 20)
 
@@ -38,20 +38,22 @@ extension EndToEnd {
             }
         }
 
-        @Test("a worker that aborts is replaced, and what it held goes to another", .timeLimit(.minutes(2)))
-        func abort() async throws {
+        @Test(
+            "a worker that is lost with its disk is replaced, and what it held goes to another", .timeLimit(.minutes(2))
+        )
+        func lostHost() async throws {
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", Self.sweep.text)
                 let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let first = try sandbox.start("worker", token, "--cache", "cache-1", "--verbose")
                 try await eventually("some images") { first.acknowledged.count > 3 ? () : nil }
-                first.signal(SIGABRT)
-                #expect(try await first.end() == -SIGABRT)
+                first.signal(SIGKILL)
+                #expect(try await first.end() == -SIGKILL)
                 let second = try sandbox.start("worker", token, "--cache", "cache-2", "--verbose")
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
                 #expect(try await second.end() == 0)
                 try SweepAudit(sandbox, "out").expectWhole(cells: Self.sweep.cells)
-                Soak.record("worker aborts in the middle of an image", injectedBy: "SIGABRT", runs: 1, "whole")
+                Soak.record("worker lost with its spool", injectedBy: "SIGKILL", runs: 1, "whole")
             }
         }
 

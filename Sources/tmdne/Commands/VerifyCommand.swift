@@ -7,8 +7,8 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Renders finished cells of a sweep again, here, and compares the pixels.",
         discussion: """
-            On the instruction set that an image was made with, every pixel must be the same. Across instruction sets, \
-            additions are made in another order, and a likeness of \(ProgressText.rounded(ImageVerdict.leastLikeness)) dB \
+            On the instruction set that an image was made with, by the same version, every pixel must be the same. \
+            Across instruction sets, additions are made in another order, and a likeness of \(ProgressText.rounded(ImageVerdict.leastLikeness)) dB \
             (PSNR) is enough. What differs is named with its worker. Exit codes: 0 all agree, 2 some differ, 1 it could \
             not be found out.
 
