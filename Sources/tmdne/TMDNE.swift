@@ -30,9 +30,10 @@ struct TMDNE: AsyncParsableCommand {
                 subcommands: [
                     WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self,
                 ]),
+            CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self, VerifyCommand.self]),
             CommandGroup(
                 name: "Models and images",
-                subcommands: [RenderCommand.self, VerifyCommand.self, ModelCommand.self, DoctorCommand.self]),
+                subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 

@@ -56,10 +56,11 @@ package final class CoordinatorServer: Service {
             try OpenedDirectory(directory, isEncrypted: settings.isEncrypted, freeBytes: settings.freeBytes)
         }
         do {
-            let adoption = try await opened.adopt(plan)
+            // Before the plan is written: a busy port must not leave a sweep behind that nobody started.
             let listener = try await Listener(
                 host: host, port: port, identity: opened.identity, settings: settings)
             do {
+                let adoption = try await opened.adopt(plan)
                 return try await CoordinatorServer(
                     opened, adoption: adoption, listener: listener, settings: settings, logger: logger)
             } catch {
@@ -162,7 +163,10 @@ package final class CoordinatorServer: Service {
         await models.close()
         await images.close()
         await store.close()
-        lock.withLock { $0 = nil }
+        lock.withLock { lock in
+            lock?.markClean()
+            lock = nil
+        }
         eventSource.finish()
     }
 

@@ -31,7 +31,7 @@ struct RunCommand: AsyncParsableCommand {
         try planned.warnings().forEach(Console.note)
         try await SweepHost(
             directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
-            worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), web: web,
+            sweepFile: sweep, worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), web: web,
             logger: log.logger("tmdne")
         ).run()
     }

@@ -13,14 +13,14 @@ struct SweepHost {
     var directory: SweepDirectory
     /// What the sweep file says; `nil` goes on with what the directory holds.
     var plan: SweepPlan?
+    /// The sweep file, whose folder may hold models; it is remembered for those who go on from the directory alone.
+    var sweepFile: String?
     var host = "127.0.0.1"
     var port = 0
     /// Hosts to name in the join token instead of this one's addresses.
     var advertisedHosts: [String] = []
     /// Whether workers connect through TLS.
     var isEncrypted = true
-    /// The folder of the sweep file, which may hold models that workers lack.
-    var modelFolder: String?
     /// Whether the coordinator ends when every cell is done or failed.
     var endsWhenDone = true
     /// Where images can be rendered in this process; `nil` leaves it to workers that join.
@@ -38,10 +38,11 @@ struct SweepHost {
         var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone)
         settings.advertisedHosts = advertisedHosts
         settings.isEncrypted = isEncrypted
-        let locator = ModelLocator(sweepFolder: modelFolder)
+        let locator = ModelLocator(sweepFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path })
         settings.findModel = { try locator.locate($0, fingerprint: $1) }
         let server = try await CoordinatorServer.start(
             in: directory, plan: plan, host: host, port: port, settings: settings, logger: logger)
+        if let sweepFile, plan != nil { try directory.rememberOrigin(sweepFile) }
         if invites {
             Console.print("Join workers with this line; it holds the secret:")
             Console.print("tmdne worker \(server.joinToken.text)")
