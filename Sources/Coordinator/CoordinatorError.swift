@@ -1,3 +1,5 @@
+import Foundation
+
 /// What keeps a coordinator from starting or going on.
 ///
 /// Every description is one sentence, or two, that names the thing and what to do about it.
@@ -12,6 +14,12 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case notServed(directory: String)
     /// The database is damaged, or is no database.
     case damagedDatabase(path: String, problem: String)
+    /// The directory holds images, but the database that knows them is gone.
+    case lostDatabase(directory: String)
+    /// There is nothing to rebuild: the database is sound.
+    case soundDatabase(path: String)
+    /// A sweep can't be mended while a coordinator serves it.
+    case isServed(directory: String)
     /// The database was written by a newer version.
     case newerDatabase(path: String)
     /// The database was written by an older version and no coordinator has brought it up to date.
@@ -46,6 +54,10 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case noSuchSubject(String)
     /// A contact sheet could not be drawn.
     case drawing(problem: String)
+    /// An opinion on an image can't be taken; the text says what to do.
+    case review(String)
+    /// A program that is needed is not installed, or failed.
+    case program(name: String, problem: String)
     /// A worker's connection can't go on; the text is for the log and for the worker.
     case connection(String)
     /// The store was closed, or its transaction failed.
@@ -64,7 +76,13 @@ extension CoordinatorError: CustomStringConvertible {
         case .notServed(let directory):
             "No coordinator serves \(directory) now; start one with `tmdne resume \(directory)`."
         case .damagedDatabase(let path, let problem):
-            "\(path) is damaged (\(problem)); move it away, restore a backup, or start again in a new directory."
+            "\(path) is damaged (\(problem)); run `tmdne rebuild \(Self.folder(of: path))`, which makes it again from the images."
+        case .lostDatabase(let directory):
+            "\(directory) holds images but no sweep.db; run `tmdne rebuild \(directory)`, which makes it from the images."
+        case .soundDatabase(let path):
+            "\(path) is sound, so nothing is rebuilt; look at the images with `tmdne check \(Self.folder(of: path))`."
+        case .isServed(let directory):
+            "A coordinator serves \(directory) now; stop it first, then nothing changes under the repair."
         case .newerDatabase(let path):
             "\(path) was written by a newer version of tmdne; use that version."
         case .olderDatabase(let path):
@@ -100,10 +118,18 @@ extension CoordinatorError: CustomStringConvertible {
             "The sweep has no position, cell or worker “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells."
         case .drawing(let problem):
             "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
+        case .review(let sentence):
+            sentence
+        case .program(let name, let problem):
+            "\(name) \(problem)."
         case .connection(let problem):
             "The connection is closed: \(problem)."
         case .store(let problem):
             "The database refused a transaction: \(problem)."
         }
+    }
+
+    private static func folder(of path: String) -> String {
+        URL(filePath: path).deletingLastPathComponent().path
     }
 }

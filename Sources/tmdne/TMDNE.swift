@@ -25,10 +25,15 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(
                 name: "A running sweep",
                 subcommands: [ExplainCommand.self, RetryCommand.self, PauseCommand.self, DrainCommand.self]),
-            CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
+            CommandGroup(
+                name: "Results",
+                subcommands: [
+                    WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self,
+                ]),
+            CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self, VerifyCommand.self]),
             CommandGroup(
                 name: "Models and images",
-                subcommands: [RenderCommand.self, VerifyCommand.self, ModelCommand.self, DoctorCommand.self]),
+                subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
             CommandGroup(name: "Development", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 

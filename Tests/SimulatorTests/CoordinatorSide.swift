@@ -115,9 +115,6 @@ final class CoordinatorSide {
         if retriesFailed { _ = try await store.retryFailed() }
         let images = try ImageStore(directory, freeBytes: { _ in .max })
         choices.hasEnded.withLock { $0 = false }
-        let tokens = TokenFiles(directory)
-        try tokens.write(TokenRecord(name: "simulation", secret: secret, created: Date(timeIntervalSince1970: 0)))
-        let registry = try TokenRegistry(tokens)
         let (_, events) = AsyncStream.makeStream(of: ProgressEvent.self, bufferingPolicy: .bufferingNewest(1))
         let surroundings = Dispatcher.Surroundings(
             now: { clock.instant },

@@ -15,6 +15,8 @@ struct OpenedDirectory: Sendable {
 
     /// Blocks; keep it off the cooperative pool.
     ///
+    /// After a crash the whole database is looked at before anything is served from it.
+    ///
     /// - Throws: ``CoordinatorError`` when another coordinator serves the directory, or something in it is damaged.
     init(
         _ directory: SweepDirectory, isEncrypted: Bool, freeBytes: @escaping @Sendable (SweepDirectory) -> Int
@@ -23,10 +25,14 @@ struct OpenedDirectory: Sendable {
         try DurableFile.makeDirectory(directory.url.path)
         lock = try DirectoryLock(directory)
         try directory.create()
+        guard directory.holdsSweep || !directory.holdsImages else {
+            throw CoordinatorError.lostDatabase(directory: directory.url.path)
+        }
         secret = try Self.ownSecret(directory)
         tokens = try TokenRegistry(TokenFiles(directory))
         identity = isEncrypted ? try ServerIdentity.load(directory) : nil
         store = try SweepStore(path: directory.database.path)
+        if lock.followsCrash { try store.verify() }
         images = try ImageStore(directory, freeBytes: freeBytes)
         _ = directory.takeRequests()
     }
@@ -57,5 +63,6 @@ struct OpenedDirectory: Sendable {
     func close() async {
         await images.close()
         await store.close()
+        lock.markClean()
     }
 }

@@ -56,10 +56,11 @@ package final class CoordinatorServer: Service {
             try OpenedDirectory(directory, isEncrypted: settings.isEncrypted, freeBytes: settings.freeBytes)
         }
         do {
-            let adoption = try await opened.adopt(plan)
+            // Before the plan is written: a busy port must not leave a sweep behind that nobody started.
             let listener = try await Listener(
                 host: host, port: port, identity: opened.identity, settings: settings)
             do {
+                let adoption = try await opened.adopt(plan)
                 return try await CoordinatorServer(
                     opened, adoption: adoption, listener: listener, settings: settings, logger: logger)
             } catch {
@@ -119,6 +120,9 @@ package final class CoordinatorServer: Service {
         await dispatcher.completed(try await store.status())
     }
 
+    /// Where verdicts and measures of this sweep are written down.
+    package var reviews: ReviewBook { ReviewBook(store: store) }
+
     /// Grants nothing until ``resume()``.
     package func pause() async {
         await dispatcher.pause(true)
@@ -159,7 +163,10 @@ package final class CoordinatorServer: Service {
         await models.close()
         await images.close()
         await store.close()
-        lock.withLock { $0 = nil }
+        lock.withLock { lock in
+            lock?.markClean()
+            lock = nil
+        }
         eventSource.finish()
     }
 

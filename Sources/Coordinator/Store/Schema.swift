@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("large images") { db in try allowLargeImages(db) }
         migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
+        migrator.registerMigration("opinions and measures") { db in try db.execute(sql: opinionsAndMeasures) }
         return migrator
     }()
 
@@ -313,5 +314,45 @@ enum Schema {
             reason TEXT NOT NULL,
             PRIMARY KEY (worker, fingerprint)
         ) STRICT, WITHOUT ROWID;
+
+    private static let opinionsAndMeasures = """
+        -- What each auditor said of an image, in the order of saying it: the latest counts, and undoing deletes it.
+        CREATE TABLE opinion (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            cell INTEGER NOT NULL REFERENCES cell (id),
+            auditor TEXT NOT NULL CHECK (length(auditor) BETWEEN 1 AND 64),
+            verdict TEXT NOT NULL CHECK (verdict IN ('keep', 'reject')),
+            tags TEXT NOT NULL DEFAULT '',  -- what is wrong, parted by commas
+            note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 2000),
+            given_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX opinion_latest ON opinion (cell, auditor, id);
+        INSERT INTO opinion (cell, auditor, verdict, note, given_at)
+            SELECT cell, 'unknown', verdict, substr(note, 1, 2000), given_at FROM verdict
+            WHERE verdict IN ('keep', 'reject');
+        DROP TABLE verdict;
+
+        -- The latest opinion of each auditor on each cell.
+        CREATE VIEW opinion_now AS
+        SELECT * FROM opinion WHERE id IN (SELECT max(id) FROM opinion GROUP BY cell, auditor);
+
+        -- What the auditors make of a cell together: one says keep and nobody says reject, or they differ.
+        CREATE VIEW verdict AS
+        SELECT cell,
+            CASE WHEN sum(verdict = 'reject') = 0 THEN 'keep' WHEN sum(verdict = 'keep') = 0 THEN 'reject'
+                ELSE 'disputed' END AS verdict,
+            count(*) AS auditors, group_concat(nullif(tags, ''), ',') AS tags,
+            group_concat(nullif(note, ''), ' / ') AS note, max(given_at) AS given_at
+        FROM opinion_now GROUP BY cell;
+
+        -- What can be measured of an image's pixels: hints, no verdicts.
+        CREATE TABLE measure (
+            cell INTEGER PRIMARY KEY REFERENCES image (cell) ON DELETE CASCADE,
+            contrast REAL NOT NULL,     -- standard deviation of the luma, 0 to 0.5
+            sharpness REAL NOT NULL,    -- variance of the luma's Laplacian, in squared steps of 255
+            highlights REAL NOT NULL,   -- share of pixels that are white, or nearly
+            shadows REAL NOT NULL,      -- share of pixels that are black, or nearly
+            saturation REAL NOT NULL    -- mean distance of the strongest from the weakest colour, 0 to 1
+        ) STRICT;
         """
 }

@@ -49,11 +49,13 @@ enum StatusQuery {
         ).map { row in
             let isConnected = isServed && row["connected"] as Bool
             let done: Int = row["done"]
+            // Those whose images were found on the disk again have no times.
+            let seconds: Double = row["seconds"]
             let note: String? = isConnected ? row["note"] : nil
             let state: SweepStatus.Worker.State = row["working"] ? .working : note == nil ? .idle : .quarantined
             return SweepStatus.Worker(
                 name: row["name"], device: row["device"], state: isConnected ? state : .away, done: done,
-                secondsPerImage: done > 0 ? row["seconds"] as Double / Double(done) : nil, note: note)
+                secondsPerImage: done > 0 && seconds > 0 ? seconds / Double(done) : nil, note: note)
         }
     }
 

@@ -9,6 +9,14 @@ package struct SweepReader: Sendable {
     let database: DatabaseQueue
     let directory: SweepDirectory
 
+    private static let rowQuery = """
+        SELECT grid.*, verdict.tags, verdict.note, measure.contrast, measure.sharpness, measure.highlights,
+            measure.shadows, measure.saturation
+        FROM grid JOIN position AS place ON place.id = grid.position
+        LEFT JOIN verdict ON verdict.cell = place.cell
+        LEFT JOIN measure ON measure.cell = place.cell
+        """
+
     /// - Throws: ``CoordinatorError`` when the directory holds no sweep, or one of another version.
     package init(_ directory: SweepDirectory) throws {
         let path = directory.database.path
@@ -62,8 +70,15 @@ package struct SweepReader: Sendable {
     /// Hands every position to `body`, in grid order, from one consistent look at the database.
     package func forEachRow(_ body: (GridRow) throws -> Void) throws {
         try database.read { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM grid ORDER BY position")
+            let rows = try Row.fetchCursor(db, sql: Self.rowQuery + " ORDER BY grid.position")
             while let row = try rows.next() { try body(try Self.gridRow(row)) }
+        }
+    }
+
+    /// One position; `nil` when the grid has none of that number.
+    package func row(_ position: Int) throws -> GridRow? {
+        try database.read { db in
+            try db.row(Self.rowQuery + " WHERE grid.position = ?", [position]).map(Self.gridRow)
         }
     }
 
@@ -93,6 +108,7 @@ package struct SweepReader: Sendable {
             steps: row["steps"], sampler: sampler, width: row["width"], height: row["height"],
             options: options.named(files), cell: cell,
             state: row["state"], reason: row["reason"], image: row["image"], sha256: row["sha256"],
-            worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"], timings: timings)
+            worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"],
+            tags: FlawTag.list(row["tags"] ?? ""), note: row["note"], measures: ImageMeasures(row), timings: timings)
     }
 }

@@ -98,6 +98,19 @@ extension SweepStore {
         }
     }
 
+    /// Whether a row has the hash of an offer that was answered, or may get it.
+    ///
+    /// - Returns: `true` when the database can't tell.
+    func needsFile(of offer: Offer, after outcome: Ack.Outcome) async -> Bool {
+        switch outcome {
+        case .stored, .later: true
+        case .duplicate, .refused:
+            (try? await committer.perform { db in
+                try db.count("SELECT count(*) FROM image WHERE sha256 = ?", [offer.sha256])
+            }) != 0
+        }
+    }
+
     /// Takes note that a worker could not render a cell: it is tried again, or parked once it must be the cell's fault.
     ///
     /// It is the cell's when two workers failed, or one did as often as a cell may crash. Else one sick worker would park
@@ -169,7 +182,7 @@ extension SweepStore {
     private static let notGranted = "The cell was not granted under this lease to this worker."
 
     /// Ends those of `attempts` that hold no cell any more.
-    private static func finish(_ attempts: [Int64], at timestamp: String, _ db: Database) throws -> [LeaseID] {
+    static func finish(_ attempts: [Int64], at timestamp: String, _ db: Database) throws -> [LeaseID] {
         try attempts.compactMap { attempt in
             let row = try db.row(
                 """

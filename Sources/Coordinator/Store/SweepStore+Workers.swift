@@ -140,7 +140,7 @@ extension SweepStore {
             [timestamp, kind, worker, cell, text])
     }
 
-    private static func freeName(like wanted: String, identity: String, _ db: Database) throws -> String {
+    static func freeName(like wanted: String, identity: String, _ db: Database) throws -> String {
         let isTaken = "SELECT count(*) FROM worker WHERE name = ? AND identity <> ?"
         guard try db.count(isTaken, [wanted, identity]) > 0 else { return wanted }
         var number = 2

@@ -9,12 +9,12 @@ struct PlannedSweep {
     private let locator: ModelLocator
     private let models: [String: any ModelFiles]
 
-    /// Reads and plans the sweep at `file`; models' paths are relative to it.
+    /// Reads and plans the sweep at `file`; models' paths are relative to it, or to the file that it is a copy of.
     ///
     /// - Throws: ``SharedModelError`` about the file or a model, ``DiffusionError`` about a model that can't be rendered.
-    init(file: String) throws {
-        let sweep = try Sweep(contentsOf: file)
-        let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
+    init(file: String, copiedFrom original: String? = nil) throws {
+        let sweep = try Sweep(contentsOf: file, copiedFrom: original)
+        let locator = ModelLocator(sweepFolder: URL(filePath: original ?? file).deletingLastPathComponent().path)
         var models: [String: any ModelFiles] = [:]
         plan = try sweep.plan { name, _ in
             try ModelFingerprint.compute(of: try locator.locate(name))
