@@ -20,7 +20,8 @@ struct ModelTransferTests {
             self.cache = cache
         }
 
-        func prepare(model: String, fingerprint: String) throws {
+        func prepare(model: String, for cell: GrantedCell) throws {
+            let fingerprint = cell.cell.fingerprint
             let path = try cache.path(of: model, fingerprint: fingerprint)
             #expect(try ModelFingerprint.compute(of: path) == fingerprint)
         }

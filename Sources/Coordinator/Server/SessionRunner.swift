@@ -252,7 +252,7 @@ struct SessionRunner {
             let elapsed = ContinuousClock.now - upload.began
             ack = await dispatcher.commit(
                 offer, of: upload.size, from: identity, uploadSeconds: elapsed / .seconds(1))
-            await images.settle(upload.image, isNeeded: store.needsFile(of: offer, after: ack.outcome))
+            await images.settle(upload.image, isNeeded: services.store.needsFile(of: offer, after: ack.outcome))
         } catch let refusal as ImageRefusal {
             logger.warning("image refused", metadata: ["cell": "\(offer.cell)", "reason": "\(refusal.reason)"])
             ack = Ack(cell: offer.cell, outcome: .refused, reason: refusal.reason)

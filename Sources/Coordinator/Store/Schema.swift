@@ -314,6 +314,7 @@ enum Schema {
             reason TEXT NOT NULL,
             PRIMARY KEY (worker, fingerprint)
         ) STRICT, WITHOUT ROWID;
+        """
 
     private static let opinionsAndMeasures = """
         -- What each auditor said of an image, in the order of saying it: the latest counts, and undoing deletes it.

@@ -71,10 +71,10 @@ struct SweepVerification {
         }
         let metadata = try ImageMetadata(json: chunk.text)
         let axes = metadata.axes
-        try engine.prepare(model: axes.model, fingerprint: metadata.cell.fingerprint)
         let granted = GrantedCell(
             key: metadata.key, cell: metadata.cell, position: metadata.position, rawPrompt: axes.prompt,
-            rawNegativePrompt: axes.negativePrompt, style: axes.style)
+            rawNegativePrompt: axes.negativePrompt, style: axes.style, files: metadata.files ?? [:])
+        try engine.prepare(model: axes.model, for: granted)
         var again: PNGImage?
         try engine.render([granted], progress: { _ in true }) { rendered in
             again = try PNGImage(width: rendered.width, height: rendered.height, pixels: rendered.pixels)
