@@ -42,7 +42,7 @@ extension EndToEnd {
             var lost = 0
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
-                let disk = try await LoopDisk(in: sandbox, megabytes: 96)
+                let disk = try await LoopDisk(in: sandbox, megabytes: Soak.runs(96, soak: 400))
                 defer { disk.unmount() }
                 let (coordinator, token) = try await sandbox.coordinator(
                     "sweep.yaml", at: "127.0.0.1:0", ["--output", "disk/out"], behind: wrapper)
