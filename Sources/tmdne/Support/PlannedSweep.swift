@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import SharedModel
+import Worker
 
 /// A sweep file, planned with the models of this host.
 struct PlannedSweep {
@@ -58,7 +59,9 @@ struct PlannedSweep {
         for planned in plan.cells {
             let model = plan.positions[planned.firstPosition].model
             guard let files = models[model] else { continue }
-            try known[model, default: TruncationReport(tokenizer: files.tokenizers()[0])].add(planned.cell)
+            var report = try known[model] ?? TruncationReport(tokenizer: files.tokenizers()[0])
+            report.add(planned.cell)
+            known[model] = report
         }
         return known.keys.sorted().flatMap { known[$0]?.sentences ?? [] }
     }
