@@ -38,14 +38,17 @@ struct ParityTests {
             "picture: max \(differences.map(abs).max() ?? 0) of 255 levels,",
             meanSquare == 0 ? "equal" : String(format: "PSNR %.1f dB", decibels))
         #expect(decibels >= 60)
-        print("memory: peak \(Self.peakMegabytes) MB, foreseen \(try model.memory(width: 256, height: 256).total / 1_000_000) MB")
+        print(
+            "memory: peak \(Self.peakMegabytes) MB, foreseen \(try model.memory(width: 256, height: 256).total / 1_000_000) MB"
+        )
     }
 
     private func conditioning(
         _ model: ModelFolder, _ golden: SafetensorsFile, _ device: CPUDevice
     ) throws -> Conditioning {
         let conditioner = try TextConditioner(model: model, device: device)
-        let text = try #require(try conditioner(["young woman with short red hair teaching math at a blackboard"]).first)
+        let text = try #require(
+            try conditioner(["young woman with short red hair teaching math at a blackboard"]).first)
         let expected = try golden.floats("text.output", shape: [77, model.config.contextDim])
         report("text", text.states, expected)
         if let width = model.config.unet.addedCondition?.pooledDim {
