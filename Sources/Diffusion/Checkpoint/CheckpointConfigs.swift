@@ -1,13 +1,16 @@
 /// The values that diffusers would write into the `config.json` of a checkpoint's parts, told by tensors' names and shapes.
 enum CheckpointConfigs {
     /// Group norms have had 32 groups in every published model; no shape tells.
-    private static let normGroupCount = 32
+    static let normGroupCount = 32
 
     /// Of `unet/config.json`.
     ///
     /// - Parameters:
+    ///   - part: the UNet's tensors.
     ///   - layersPerBlock: as ``ModuleNames/unet(layersPerBlock:)`` took it.
+    ///   - family: decides what no shape tells.
     ///   - prediction: decides the size that models of the second version were trained at.
+    /// - Returns: the values by key.
     static func unet(
         _ part: CheckpointPart, layersPerBlock: [Int], family: ModelFamily, prediction: PredictionType
     ) -> [String: JSONValue] {
@@ -18,7 +21,7 @@ enum CheckpointConfigs {
             (0...layersPerBlock[levels.count - 1 - index]).map { depth(part, "up_blocks.\(index)", $0) }
         }
         let attention = part.views.keys.filter { $0.hasSuffix(".attn2.to_k.weight") }.min() ?? ""
-        let transformer = attention.split(separator: "transformer_blocks.")[0]
+        let transformer = attention.split(separator: "transformer_blocks.").first ?? ""
         var values: [String: JSONValue] = [
             "_class_name": .string("UNet2DConditionModel"),
             "in_channels": .integer(part.extent(1, of: "conv_in.weight") ?? 0),
@@ -83,11 +86,14 @@ enum CheckpointConfigs {
     /// Of `vae/config.json`.
     ///
     /// - Parameters:
+    ///   - part: the autoencoder's tensors.
     ///   - levelCount: as ``ModuleNames/vae(levelCount:layersPerBlock:)`` took it.
     ///   - layersPerBlock: as it did.
     ///   - scalingFactor: of the latents, which no shape tells.
+    ///   - normGroupCount: of the group norms, which no shape tells either.
+    /// - Returns: the values by key.
     static func vae(
-        _ part: CheckpointPart, levelCount: Int, layersPerBlock: Int, scalingFactor: Double
+        _ part: CheckpointPart, levelCount: Int, layersPerBlock: Int, scalingFactor: Double, normGroupCount: Int
     ) -> [String: JSONValue] {
         let channels = (0..<levelCount).map {
             part.extent(0, of: "decoder.up_blocks.\(levelCount - 1 - $0).resnets.0.conv1.weight") ?? 0

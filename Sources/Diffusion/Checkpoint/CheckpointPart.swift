@@ -9,7 +9,11 @@ struct CheckpointPart: Sendable {
     ///
     /// What `names` does not know keeps its own name, so that a network which does not ask for it can tell.
     ///
-    /// - Parameter ignored: beginnings of names, without the prefix, that no network needs.
+    /// - Parameters:
+    ///   - prefix: where the part stands in the file.
+    ///   - file: the checkpoint.
+    ///   - names: what diffusers calls the part's modules.
+    ///   - ignored: beginnings of names, without the prefix, that no network needs.
     /// - Throws: ``DiffusionError`` when two tensors stand for the same one.
     init(
         _ prefix: String, of file: SafetensorsFile, names: ModuleNames, ignoring ignored: [String] = []

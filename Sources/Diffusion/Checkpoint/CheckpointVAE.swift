@@ -5,12 +5,18 @@ struct CheckpointVAE: Sendable {
     /// The file.
     let path: String
 
+    /// Opens the decoder, which makes `nil` of a file that has none there.
+    ///
     /// - Parameters:
     ///   - prefix: where the autoencoder's tensors stand in the file; empty in a file of its own.
+    ///   - file: what holds it.
     ///   - scalingFactor: what latents are multiplied with, which no tensor tells.
-    /// - Returns: `nil` when the file has no decoder there.
+    ///   - normGroupCount: number of groups in its group norms, which none tells either.
     /// - Throws: ``DiffusionError`` when the decoder's tensors contradict one another.
-    init?(_ prefix: String, of file: SafetensorsFile, scalingFactor: Double) throws(DiffusionError) {
+    init?(
+        _ prefix: String, of file: SafetensorsFile, scalingFactor: Double,
+        normGroupCount: Int = CheckpointConfigs.normGroupCount
+    ) throws(DiffusionError) {
         let isOriginal = file.contains("\(prefix)decoder.up.0.block.0.norm1.weight")
         guard isOriginal || file.contains("\(prefix)decoder.up_blocks.0.resnets.0.norm1.weight") else { return nil }
         func count(_ name: (Int) -> String) -> Int { (0...).prefix { file.contains(prefix + name($0)) }.count }
@@ -29,6 +35,7 @@ struct CheckpointVAE: Sendable {
             ConfigFile(
                 path: file.path,
                 values: CheckpointConfigs.vae(
-                    part, levelCount: levels, layersPerBlock: residuals - 1, scalingFactor: scalingFactor)))
+                    part, levelCount: levels, layersPerBlock: residuals - 1, scalingFactor: scalingFactor,
+                    normGroupCount: normGroupCount)))
     }
 }

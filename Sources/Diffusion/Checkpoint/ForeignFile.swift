@@ -23,8 +23,7 @@ struct ForeignFile {
             name: "a textual inversion", remedy: "name a text-to-image model", marks: ["emb_params", "string_to_param"]),
     ]
 
-    /// - Parameter names: of all tensors in the file.
-    /// - Returns: `nil` when nothing speaks against a model.
+    /// Recognises a file by the names of all its tensors; `nil` when nothing speaks against a model.
     init?(tensorNames names: [String]) {
         let kind = Self.kinds.first { kind in
             names.contains { name in kind.marks.contains { name.contains($0) } }

@@ -3,6 +3,7 @@ extension ModuleNames {
     /// diffusers' levels.
     ///
     /// - Parameter layersPerBlock: number of residual blocks on the way down, for each level from the highest resolution.
+    /// - Returns: the names of all modules.
     static func unet(layersPerBlock: [Int]) -> ModuleNames {
         var pairs: [Pair] = [
             ("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2"),

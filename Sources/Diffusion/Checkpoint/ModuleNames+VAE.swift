@@ -5,6 +5,7 @@ extension ModuleNames {
     /// - Parameters:
     ///   - levelCount: number of resolutions.
     ///   - layersPerBlock: number of residual blocks that a level of the encoder has; the decoder's has one more.
+    /// - Returns: the names of all modules.
     static func vae(levelCount: Int, layersPerBlock: Int) -> ModuleNames {
         var pairs: [Pair] = [("quant_conv", "quant_conv"), ("post_quant_conv", "post_quant_conv")]
         for part in ["encoder", "decoder"] {

@@ -74,6 +74,11 @@ struct LoRAFile: Sendable {
             throw .invalidWeights(path: path, problem: "the layer of \"\(layer.name)\" lacks one of its two matrices")
         }
         for view in [up, layer.middle, down].compactMap(\.self) { try view.requireFloats() }
+        guard LoRADelta(up: up, middle: layer.middle, down: down, scale: 1).shape != nil else {
+            throw .invalidWeights(
+                path: path,
+                problem: "the matrices of \"\(layer.name)\" do not go together: \(up.shape) and \(down.shape)")
+        }
         let rank = down.shape.first ?? 0
         var scale = adapters.scale(of: network, rank: rank)
         if let alpha = layer.alpha {
@@ -81,13 +86,7 @@ struct LoRAFile: Sendable {
             else { throw .invalidWeights(path: path, problem: "\"\(alpha.name)\" is not one finite number") }
             scale = value / Float(rank)
         }
-        let delta = LoRADelta(up: up, middle: layer.middle, down: down, scale: scale)
-        guard delta.shape != nil else {
-            throw .invalidWeights(
-                path: path,
-                problem: "the matrices of \"\(layer.name)\" do not go together: \(up.shape) and \(down.shape)")
-        }
-        return delta
+        return LoRADelta(up: up, middle: layer.middle, down: down, scale: scale)
     }
 
     /// What else changes models in a file of this format, by parts of tensors' names.

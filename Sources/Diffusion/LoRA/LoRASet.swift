@@ -17,6 +17,7 @@ package struct LoRASet: Sendable {
     /// - Parameters:
     ///   - sources: the weights of every network that LoRAs can change.
     ///   - unetNames: other names of the UNet's layers; kohya's trainer writes those of the original code for SDXL.
+    /// - Returns: for each network, the products by the names of the tensors that they are added to.
     /// - Throws: ``DiffusionError`` that names layers which the model does not have, or has in another shape.
     func deltas(
         for sources: [LoRAKey.Network: WeightSource], unetNames: ModuleNames
@@ -28,17 +29,14 @@ package struct LoRASet: Sendable {
         var result: [LoRAKey.Network: [String: [LoRADelta]]] = [:]
         for (file, weight) in files {
             var unmatched: [String] = []
+            var matched: [(network: LoRAKey.Network, name: String, shape: [Int], delta: LoRADelta)] = []
             for (network, deltas) in file.deltas {
                 for (layer, delta) in deltas {
                     guard let name = tensorNames[network]?[layer], let shape = sources[network]?.shape(of: name) else {
                         unmatched.append(delta.down.name)
                         continue
                     }
-                    guard let own = delta.shape, Self.matrix(own) == Self.matrix(shape) else {
-                        throw .wrongShape(
-                            name: delta.down.name, path: file.path, expected: shape, found: delta.shape ?? [])
-                    }
-                    result[network, default: [:]][name, default: []].append(delta.scaled(by: weight))
+                    matched.append((network, name, shape, delta))
                 }
             }
             guard unmatched.isEmpty else {
@@ -47,6 +45,14 @@ package struct LoRASet: Sendable {
                     problem: "changes layers that the model does not have, \(unmatched.count) in all "
                         + "(\(DiffusionError.sample(of: unmatched.sorted()))); "
                         + "name a LoRA that was trained for the model's family")
+            }
+            // Only now: for a model of another family, missing layers say more than shapes do.
+            for (network, name, shape, delta) in matched {
+                guard let own = delta.shape, Self.matrix(own) == Self.matrix(shape) else {
+                    throw .wrongShape(
+                        name: delta.down.name, path: file.path, expected: shape, found: delta.shape ?? [])
+                }
+                result[network, default: [:]][name, default: []].append(delta.scaled(by: weight))
             }
         }
         return result

@@ -11,7 +11,7 @@ package struct ComposedModel: ModelFiles {
     ///
     /// - Parameters:
     ///   - base: the model.
-    ///   - vae: path of an autoencoder in one file, in the original layout or in diffusers'; `nil` keeps the model's own.
+    ///   - vaePath: path of an autoencoder in one file, in the original layout or in diffusers'; `nil` keeps the model's own.
     ///   - loras: what is merged.
     /// - Throws: ``DiffusionError`` when a file is damaged or was not made for such a model.
     package init(_ base: any ModelFiles, vae vaePath: String? = nil, loras: LoRASet) throws(DiffusionError) {
@@ -19,7 +19,9 @@ package struct ComposedModel: ModelFiles {
         vae = try vaePath.map { path throws(DiffusionError) in
             let file = try SafetensorsFile(path: path)
             for prefix in ["", CheckpointFamily.vaePrefix, "vae."] {
-                let vae = try CheckpointVAE(prefix, of: file, scalingFactor: Double(base.config.vae.scalingFactor))
+                let vae = try CheckpointVAE(
+                    prefix, of: file, scalingFactor: Double(base.config.vae.scalingFactor),
+                    normGroupCount: base.config.vae.normGroupCount)
                 if let vae { return vae }
             }
             throw .unsuitableModel(path: path, problem: "holds no autoencoder of Stable Diffusion; name another file")

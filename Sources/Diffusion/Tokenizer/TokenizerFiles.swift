@@ -75,6 +75,7 @@ struct TokenizerFiles {
     /// - Parameters:
     ///   - path: of `bpe_simple_vocab_16e6.txt`, unpacked.
     ///   - padding: the token that fills prompts up.
+    /// - Throws: ``DiffusionError`` when the file is missing or has too few merges.
     init(clipMerges path: String, padding: String) throws(DiffusionError) {
         self.path = path
         specialTokens = SpecialTokens(padding: padding)

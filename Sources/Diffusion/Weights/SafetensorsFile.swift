@@ -24,7 +24,10 @@ package final class SafetensorsFile: Sendable {
         let length = file.withBytes(in: 0..<Self.lengthSize) { bytes in
             UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         }
-        if let kind = file.withBytes(in: 0..<Self.lengthSize, Self.foreignFormat) {
+        // A length that cannot be one is how other formats begin.
+        if length > UInt64(file.count - Self.lengthSize),
+            let kind = file.withBytes(in: 0..<Self.lengthSize, Self.foreignFormat)
+        {
             throw .unsuitableModel(path: path, problem: "is \(kind); convert it to safetensors, or download it as such")
         }
         guard length <= Self.longestHeader else {
@@ -42,11 +45,11 @@ package final class SafetensorsFile: Sendable {
         }
     }
 
-    /// What else holds weights and begins like `bytes`; each of these would be a header of impossible length.
+    /// What else holds weights and begins like `bytes`, which are eight.
     private static func foreignFormat(_ bytes: UnsafeRawBufferPointer) -> String? {
         let pickle = "a pickle (.ckpt, .pt, .bin), which can run code when it is opened"
         // A zip archive, as torch saves them now; the frame of a pickle, as it did; a GGUF file.
-        if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) || bytes.starts(with: [0x80, 0x02]) { return pickle }
+        if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) || (bytes[0] == 0x80 && 2...5 ~= bytes[1]) { return pickle }
         return bytes.starts(with: "GGUF".utf8) ? "a GGUF file, whose weights are not supported" : nil
     }
 

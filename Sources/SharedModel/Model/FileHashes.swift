@@ -33,7 +33,7 @@ package struct FileHashes: Sendable {
         try FileReader.forEachPiece(of: path) { content.update(bufferPointer: $0) }
         let hash = Hexadecimal.encode(content.finalize())
         // A file that changed while it was read is another one by now.
-        if let state, State(of: path) == state, state.seconds + Self.settlingSeconds < now() {
+        if let state, State(of: path) == state, state.seconds < now() - Self.settlingSeconds {
             note(hash, of: state)
         }
         return hash

@@ -17,7 +17,7 @@ struct CheckpointTable {
     /// What the parts' `config.json` say.
     let configs: [String: [String: JSONValue]]
 
-    /// - Parameter family: `sd15`, `sd21` or `sdxl`.
+    /// Reads the table of `sd15`, `sd21` or `sdxl`.
     init(_ family: String) throws {
         let path = "\(Golden.folder)/checkpoints/\(family)"
         rows = try String(contentsOfFile: "\(path).tsv", encoding: .utf8).split(separator: "\n").map { line in
