@@ -14,6 +14,7 @@ extension RenderOptions {
         ///   - model: What is composed.
         ///   - names: What the sweep calls the files, by fingerprint.
         ///   - findFile: Gives the path of a file by its name and fingerprint.
+        /// - Returns: The model itself where nothing is added.
         /// - Throws: What `findFile` throws, or a ``DiffusionError`` when a file does not go with the model.
         package func applied(
             to model: any ModelFiles, names: [String: String],

@@ -3,7 +3,8 @@ import SharedModel
 
 /// Opens models, in whatever form people have them.
 enum ModelOpener {
-    /// - Parameter path: A folder in diffusers' layout, or a single `.safetensors` file.
+    /// Opens a folder in diffusers' layout, or a single `.safetensors` file.
+    ///
     /// - Throws: ``DiffusionError`` when it is no model that can be rendered with.
     static func open(_ path: String) throws -> any ModelFiles {
         guard path.hasSuffix(".safetensors") else { return try ModelFolder(path: path) }

@@ -26,7 +26,10 @@ struct ModelReport: Encodable {
 
     /// Reads configs and tensors' headers, and checks that they belong together.
     ///
-    /// - Parameter size: what to tell the memory for; the model's own size unless given.
+    /// - Parameters:
+    ///   - path: of the model.
+    ///   - fingerprint: of its files.
+    ///   - size: what to tell the memory for; the model's own size unless given.
     /// - Throws: ``DiffusionError`` when files are missing or damaged, or a tensor is not what the configs ask for.
     init(path: String, fingerprint: String, size: ImageSize?) throws {
         let model = try ModelOpener.open(path)
