@@ -41,6 +41,8 @@ package enum DiffusionError: Error, Equatable, Sendable {
     case unsupportedModel(path: String, UnsupportedModel)
     /// The tokenizer gave an id that the text encoder has no embedding for.
     case unknownToken(Int, vocabulary: Int)
+    /// Noise was to be predicted where there is nothing else.
+    case unusablePrediction(sampler: String)
 }
 
 extension DiffusionError: CustomStringConvertible {
@@ -95,6 +97,9 @@ extension DiffusionError: CustomStringConvertible {
         case .unknownToken(let token, let vocabulary):
             "The tokenizer gave the id \(token), but the text encoder knows \(vocabulary) tokens; "
                 + "check that both belong together."
+        case .unusablePrediction(let sampler):
+            "\(sampler) cannot begin at noise that leaves no signal with a model that predicts noise; take the zero "
+                + "terminal signal-to-noise ratio off, or say what the model predicts."
         }
     }
 

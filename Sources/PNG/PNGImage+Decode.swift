@@ -1,5 +1,4 @@
 import CPNGShim
-import Foundation
 
 extension PNGImage {
     /// Reads a PNG file, strictly: a wrong checksum, missing image data or bytes after the end are errors.
@@ -44,14 +43,6 @@ extension PNGImage {
         }
         guard isRead else { throw .unreadable(reason: reason.text) }
         let image = try PNGImage(width: width, height: height, pixels: pixels)
-        return (image, (0..<cpng_text_count(reader)).compactMap { text(cpng_text_at(reader, $0)) })
-    }
-
-    private static func text(_ chunk: cpng_text) -> PNGText? {
-        guard let keyword = chunk.keyword, let content = chunk.text else { return nil }
-        let name = UnsafeBufferPointer(start: keyword, count: strlen(keyword)).map(UInt8.init(bitPattern:))
-        let bytes = UnsafeBufferPointer(start: content, count: chunk.length).map(UInt8.init(bitPattern:))
-        let text = chunk.is_unicode ? String(validating: bytes, as: UTF8.self) : String(latin1: bytes)
-        return text.flatMap { try? PNGText(keyword: String(latin1: name), text: $0) }
+        return (image, (0..<cpng_text_count(reader)).compactMap { PNGText(cpng_text_at(reader, $0)) })
     }
 }

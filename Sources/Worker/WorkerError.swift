@@ -4,8 +4,18 @@
 package enum WorkerError: Error, Equatable, Sendable {
     /// The coordinator will not have this worker, however often it asks; the executable exits with code 78.
     case refused(reason: String)
-    /// The token demands an encrypted connection, and the secret must not cross the network in the clear.
-    case encryptionUnavailable
+    /// None of the token's hosts can be asked.
+    case unreachable(reason: String)
+    /// The program at the token's address has another key than the token names.
+    case wrongKey(address: String)
+    /// The token names no key, and the secret must not cross a network in the clear.
+    case unencryptedToken(hosts: String)
+    /// TLS can't be set up on this host.
+    case encryptionUnavailable(problem: String)
+    /// The worker ends while it waits for a model.
+    case interrupted
+    /// The model is not on this host, and must not be fetched.
+    case missingModel(name: String)
     /// The device can't be used at all.
     case engineUnavailable(reason: String)
     /// The model of a grant is not on this host, or is another one of the same name.
@@ -23,8 +33,21 @@ extension WorkerError: CustomStringConvertible {
         switch self {
         case .refused(let reason):
             "The coordinator refused this worker for good: \(reason)"
-        case .encryptionUnavailable:
-            "The join token demands an encrypted connection, which this version cannot make; update tmdne on this host."
+        case .unreachable(let reason):
+            "The coordinator can't be asked: \(reason)"
+        case .wrongKey(let address):
+            "\(address) shows another key than the join token names, so it was told nothing; "
+                + "copy the token again from the coordinator's output."
+        case .unencryptedToken(let hosts):
+            "The join token names no key, so its secret would cross the network to \(hosts) for all to read; "
+                + "start the coordinator without --no-tls, in this version, and copy its new token."
+        case .encryptionUnavailable(let problem):
+            "Connections can't be encrypted on this host: \(problem)"
+        case .interrupted:
+            "The worker was asked to stop while it waited for a model."
+        case .missingModel(let name):
+            "This host lacks the model “\(name)” with the sweep's content; copy it here, or leave --no-model-download "
+                + "away."
         case .engineUnavailable(let reason):
             "Nothing can be rendered on this host: \(reason)"
         case .unusableModel(let name, let reason):

@@ -20,13 +20,21 @@ struct TMDNE: AsyncParsableCommand {
             CommandGroup(
                 name: "Sweeps",
                 subcommands: [RunCommand.self, PlanCommand.self, StatusCommand.self, ResumeCommand.self]),
-            CommandGroup(name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
             CommandGroup(
-                name: "A running sweep", subcommands: [RetryCommand.self, PauseCommand.self, DrainCommand.self]),
-            CommandGroup(name: "Results", subcommands: [ExportCommand.self, SheetCommand.self]),
+                name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self, TokenCommand.self]),
             CommandGroup(
-                name: "Models and images", subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
-            CommandGroup(name: "Development", subcommands: [BenchCommand.self]),
+                name: "A running sweep",
+                subcommands: [ExplainCommand.self, RetryCommand.self, PauseCommand.self, DrainCommand.self]),
+            CommandGroup(
+                name: "Results",
+                subcommands: [
+                    WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self,
+                ]),
+            CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self, VerifyCommand.self]),
+            CommandGroup(
+                name: "Models and images",
+                subcommands: [RenderCommand.self, ModelCommand.self, DoctorCommand.self]),
+            CommandGroup(name: "Development", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 
     static func main() async {

@@ -70,12 +70,14 @@ struct PNGGateTests {
 
     enum BadImage: CaseIterable {
         case empty, text, jpeg, trailing, noHeader, lateHeader, noData, splitData, palette, grey, deep, interlaced
-        case secondHeader, dataInEnd, hugeChunk, badName, twoEnds
+        case secondHeader, dataInEnd, hugeChunk, badName, twoEnds, noPixels, fewPixels, manyPixels, notCompressed
 
         var bytes: [UInt8] {
             let signature = TestPNG.signature
             let header = TestPNG.header(width: 8, height: 8)
-            let data = TestPNG.chunk("IDAT", TestPNG.stored([0, 1, 2]))
+            let row = [UInt8](repeating: 0, count: 1 + 3 * 8)
+            let rows = Array(repeating: row, count: 8).flatMap(\.self)
+            let data = TestPNG.chunk("IDAT", TestPNG.stored(rows))
             let end = TestPNG.chunk("IEND", [])
             switch self {
             case .empty: return []
@@ -96,6 +98,10 @@ struct PNGGateTests {
             case .hugeChunk: return signature + header + [0xFF, 0xFF, 0xFF, 0xFF] + Array("IDAT".utf8)
             case .badName: return signature + header + TestPNG.chunk("ID\u{1}T", [1]) + data + end
             case .twoEnds: return signature + header + data + end + end
+            case .noPixels: return signature + header + TestPNG.chunk("IDAT", []) + end
+            case .fewPixels: return signature + header + TestPNG.chunk("IDAT", TestPNG.stored(rows.dropLast())) + end
+            case .manyPixels: return signature + header + TestPNG.chunk("IDAT", TestPNG.stored(rows + row)) + end
+            case .notCompressed: return signature + header + TestPNG.chunk("IDAT", rows) + end
             }
         }
     }

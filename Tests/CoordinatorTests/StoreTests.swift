@@ -364,7 +364,12 @@ struct StoreTests {
         for number in 1...120 {
             let identity = Bool.random(using: &random) ? Fixtures.ada : Fixtures.emmy
             let any = grants.randomElement(using: &random)
-            switch Int.random(in: 0..<8, using: &random) {
+            switch Int.random(in: 0..<9, using: &random) {
+            case 8:
+                guard let any else { continue }
+                let copy = try await fixture.store.copy(
+                    Fixtures.lease(any.lease), as: Fixtures.lease(500 + number), for: identity)
+                if let copy { grants.append((500 + number, identity, copy.cells.map(\.key))) }
             case 0, 1:
                 let grant = try await fixture.store.claim(lease: Fixtures.lease(number), identity: identity)
                 if let grant { grants.append((number, identity, grant.cells.map(\.key))) }

@@ -22,7 +22,7 @@ struct WorkerSessionTests {
         let hello = Fixtures.hello("ada", Fixtures.ada)
         #expect(session.received(.hello(hello)) == .admit(hello))
         session = WorkerSession()
-        let inquire = Inquire(version: 1, secret: "")
+        let inquire = Inquire(version: WireLimits.protocolVersion, secret: "")
         #expect(session.received(.inquire(inquire)) == .report(inquire))
         for message in [WorkerMessage.claim(Claim()), .bye, .chunk([1])] {
             session = WorkerSession()

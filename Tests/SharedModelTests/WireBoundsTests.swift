@@ -11,7 +11,7 @@ struct WireBoundsTests {
         (0x03, #"{"step":21,"steps":20}"#),
         (0x03, #"{"step":0,"steps":9223372036854775807}"#),
         (0x04, offer(bytes: "0")),
-        (0x04, offer(bytes: "16777217")),
+        (0x04, offer(bytes: "\(WireLimits.imageBytes + 1)")),
         (0x04, offer(hash: "../../../etc/passwd")),
         (0x04, offer(hash: String(repeating: "AB", count: 32))),
         (0x04, offer(encode: "-0.001")),

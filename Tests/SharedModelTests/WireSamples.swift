@@ -43,6 +43,11 @@ enum WireSamples {
             (.release(Release(lease: lease)), 0x07, #"{"lease":"\#(Self.lease)"}"#),
             (.bye, 0x08, "{}"),
             (.inquire(Inquire(version: 1, secret: "c2VjcmV0")), 0x09, #"{"secret":"c2VjcmV0","version":1}"#),
+            (.want(Want(fingerprint: hash)), 0x0a, #"{"fingerprint":"\#(hash)"}"#),
+            (
+                .fetch(Fetch(fingerprint: hash, sha256: hash, offset: 65_536)), 0x0b,
+                #"{"fingerprint":"\#(hash)","offset":65536,"sha256":"\#(hash)"}"#
+            ),
         ]
     }
 
@@ -79,7 +84,7 @@ enum WireSamples {
             ),
             (.idle(Idle(reason: "", retrySeconds: 2.5)), 0x84, #"{"reason":"","retrySeconds":2.5}"#),
             (.beatReply(BeatReply(lost: [lease])), 0x85, #"{"lost":["\#(Self.lease)"]}"#),
-            (.send(Send(cell: key)), 0x86, #"{"cell":"\#(Self.key)"}"#),
+            (.send(Send(cell: key, offset: 500)), 0x86, #"{"cell":"\#(Self.key)","offset":500}"#),
             (
                 .ack(Ack(cell: key, outcome: .duplicate, reason: "")), 0x87,
                 #"{"cell":"\#(Self.key)","outcome":"duplicate","reason":""}"#
@@ -97,8 +102,16 @@ enum WireSamples {
                     + #""failures":[{"cell":"\#(Self.key)","position":1,"reason":"r"}],"#
                     + #""imagesPerMinute":1.5,"leased":1,"message":null,"pending":0,"positions":3,"#
                     + #""state":"running","sweep":"s","#
-                    + #""workers":[{"device":"cpu","done":1,"name":"ada","secondsPerImage":null,"state":"working"}]}"#
+                    + #""workers":[{"device":"cpu","done":1,"name":"ada","note":null,"secondsPerImage":null,"state":"working"}]}"#
             ),
+            (
+                .model(
+                    ModelOffer(
+                        fingerprint: hash, files: [.init(name: "unet/config.json", sha256: hash, bytes: 900)])), 0x8a,
+                #"{"files":[{"bytes":900,"name":"unet/config.json","sha256":"\#(hash)"}],"#
+                    + #""fingerprint":"\#(hash)","reason":""}"#
+            ),
+            (.piece(Array("PNG".utf8)), 0x8b, "PNG"),
         ]
     }
 

@@ -38,6 +38,10 @@ enum Fixtures {
 
     static let secret = JoinSecret()
 
+    static func token(secret: JoinSecret = secret) throws -> JoinToken {
+        try JoinToken(hosts: ["127.0.0.1"], port: 1, secret: secret)
+    }
+
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs `body` with a new directory that is removed afterwards.

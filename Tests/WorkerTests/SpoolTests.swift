@@ -123,8 +123,8 @@ struct SpoolTests {
     @Test("a worker that starts again is the same worker")
     func identity() async throws {
         try await Fixtures.withDirectory { cache in
-            let first = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret).identity
-            let again = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret).identity
+            let first = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token()).identity
+            let again = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token()).identity
             #expect(first == again)
             #expect(Hexadecimal.isLowercase(first, digits: 32))
         }
@@ -133,9 +133,9 @@ struct SpoolTests {
     @Test("a damaged identity is replaced")
     func damagedIdentity() async throws {
         try await Fixtures.withDirectory { cache in
-            let path = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret).path
+            let path = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token()).path
             try Data("../../etc".utf8).write(to: URL(fileURLWithPath: "\(path)/identity"))
-            let directory = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret)
+            let directory = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token())
             #expect(directory.path == path)
             #expect(Hexadecimal.isLowercase(directory.identity, digits: 32))
         }
@@ -144,9 +144,9 @@ struct SpoolTests {
     @Test("two workers of one host share no directory, and another coordinator has its own")
     func exclusion() async throws {
         try await Fixtures.withDirectory { cache in
-            let first = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret)
-            let second = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret)
-            let other = try SpoolDirectory.acquire(cache: cache, secret: JoinSecret())
+            let first = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token())
+            let second = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token())
+            let other = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token(secret: JoinSecret()))
             #expect(Set([first.path, second.path, other.path]).count == 3)
             #expect(Set([first.identity, second.identity, other.identity]).count == 3)
         }
@@ -155,14 +155,14 @@ struct SpoolTests {
     @Test("a directory with leftovers is taken before an empty one")
     func leftovers() async throws {
         try await Fixtures.withDirectory { cache in
-            var first: SpoolDirectory? = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret)
-            var second: SpoolDirectory? = try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret)
+            var first: SpoolDirectory? = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token())
+            var second: SpoolDirectory? = try SpoolDirectory.acquire(cache: cache, token: Fixtures.token())
             let path = try #require(second).path
             try Spool(directory: path, logger: Fixtures.logger).add(try Fixtures.entry(1, lease: 1), png: [1, 2, 3])
             #expect(first?.path != path)
             first = nil
             second = nil
-            #expect(try SpoolDirectory.acquire(cache: cache, secret: Fixtures.secret).path == path)
+            #expect(try SpoolDirectory.acquire(cache: cache, token: Fixtures.token()).path == path)
         }
     }
 

@@ -281,11 +281,15 @@ struct WorkerServiceTests {
         }
     }
 
-    @Test("a token that demands encryption is not answered in the clear")
-    func encryption() async throws {
+    @Test("a token without a key is used on this host alone, and the error says where to get another")
+    func unencryptedToken() async throws {
         try await Fixtures.withDirectory { cache in
-            let service = try Self.service(port: 9, cache: cache, publicKeyHash: Array(repeating: 1, count: 32))
-            await #expect(throws: WorkerError.encryptionUnavailable) { try await service.run() }
+            for hosts in [["10.0.0.1"], ["127.0.0.1", "render.example.org"]] {
+                let service = try Self.service(port: 9, cache: cache, hosts: hosts)
+                let error = WorkerError.unencryptedToken(hosts: hosts.joined(separator: ", "))
+                await #expect(throws: error) { try await service.run() }
+                #expect("\(error)".contains("copy its new token"))
+            }
         }
     }
 

@@ -23,7 +23,7 @@ struct WorkerSessionTests {
         let entry = try Fixtures.entry(1, lease: 1)
         #expect(script.report(.spooled(entry)) == [.load(entry)])
         #expect(script.after { $0.loaded(entry.cell) } == [.send(.offer(entry.offer))])
-        #expect(script.receive(.send(Send(cell: entry.cell))) == [.upload(entry.cell)])
+        #expect(script.receive(.send(Send(cell: entry.cell))) == [.upload(entry.cell, offset: 0)])
         #expect(script.report(.ended(grant.lease)) == [])
         #expect(script.after { $0.sent(entry.cell) } == [])
         let ack = Ack(cell: entry.cell, outcome: .stored, reason: "")
@@ -493,7 +493,7 @@ struct WorkerSessionTests {
         #expect(script.after { $0.timerFired(.claim, beat: beat) } == [claim])
     }
 
-    @Test("a model that this host lacks gives the shard back unharmed and ends the worker with the reason")
+    @Test("a model that this host lacks gives the shard back with the reason, and the worker asks for others")
     func unusableModel() throws {
         var script = Script()
         _ = script.after { $0.start() }
@@ -502,7 +502,27 @@ struct WorkerSessionTests {
         _ = script.receive(.grant(grant))
         let error = WorkerError.unusableModel(name: "tiny", reason: "another fingerprint")
         #expect(script.report(.unusable(grant.lease, error)) == [])
-        #expect(script.report(.ended(grant.lease)).sent == [.release(Release(lease: grant.lease)), .bye])
+        let release = WorkerMessage.release(Release(lease: grant.lease, unable: "\(error)"))
+        #expect(script.report(.ended(grant.lease)).sent == [release, .claim(Claim())])
+
+        // Nothing else is left for it: it ends, and says why.
+        #expect(script.receive(.drain(Drain(reason: "none of the models"))).sent == [.bye])
+        #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.failed(error))])
+    }
+
+    @Test("a coordinator that goes on granting what this host can't render is left with the reason")
+    func unusableForEver() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let error = WorkerError.unusableModel(name: "tiny", reason: "another fingerprint")
+        for number in 1...16 {
+            let grant = try Fixtures.grant(number, cells: [1])
+            _ = script.receive(.grant(grant))
+            _ = script.report(.unusable(grant.lease, error))
+            let sent = script.report(.ended(grant.lease)).sent
+            #expect(sent.last == (number == 16 ? .bye : .claim(Claim())))
+        }
         #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.failed(error))])
     }
 

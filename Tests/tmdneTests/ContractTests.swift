@@ -8,7 +8,7 @@ extension EndToEnd {
             "state", "positions", "cells", "done", "failed", "leased", "pending", "imagesPerMinute", "etaSeconds",
             "workers", "sweep", "message", "failures",
         ]
-        private static let workerKeys: Set = ["name", "device", "state", "done", "secondsPerImage"]
+        private static let workerKeys: Set = ["name", "device", "state", "done", "secondsPerImage", "note"]
         private static let exportKeys: Set = [
             "position", "prompt", "style", "guidance", "seed", "steps", "sampler", "width", "height", "cell", "state",
             "image", "sha256", "worker", "attempts", "verdict", "timings",

@@ -43,6 +43,31 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a worker whose spool has no room says so, and goes on when there is some",
+            .enabled("mounting a small disk needs the right to mount") { SmallDisk.canBeMounted },
+            .timeLimit(.minutes(2)))
+        func fullSpool() async throws {
+            try await Sandbox.with { sandbox in
+                let disk = try SmallDisk(in: sandbox, megabytes: 4)
+                defer { disk.unmount() }
+                try sandbox.write("sweep.yaml", Self.sweep.text)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let worker = try sandbox.start("worker", token, "--cache", "disk/cache", "--verbose")
+                try await eventually("some images") { worker.acknowledged.count > 3 ? () : nil }
+                try disk.fill()
+                try await eventually("the full spool is told: \(worker.complaints)", within: .seconds(30)) {
+                    worker.complaints.contains("No space left on device") || !worker.isRunning ? () : nil
+                }
+                try #require(worker.isRunning && coordinator.isRunning, "\(worker.complaints)")
+                try disk.empty()
+                #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
+                #expect(try await worker.end() == 0, "\(worker.complaints)")
+                try SweepAudit(sandbox, "out").expectWhole(cells: Self.sweep.cells)
+                Soak.record("full disk under the spool", injectedBy: "tmpfs of 4 MiB", runs: 1, "whole")
+            }
+        }
+
         /// Starts the sweep and waits until it says that the disk is full.
         private static func startUntilFull(
             in sandbox: Sandbox, _ body: () async throws -> Void
@@ -61,6 +86,7 @@ extension EndToEnd {
             let code = try await run.end()
             #expect(code == 0, "\(run.complaints)")
             try SweepAudit(sandbox, "disk/out").expectWhole(cells: sweep.cells)
+            Soak.record("full disk under images and database", injectedBy: "tmpfs", runs: 1, "whole")
         }
     }
 }

@@ -14,20 +14,21 @@ extension EndToEnd {
 
         @Test(
             "a coordinator and a worker that are killed again and again lose nothing and do nothing twice",
-            .timeLimit(.minutes(4)))
+            .timeLimit(.minutes(Soak.isOn ? 30 : 4)))
         func survivesKills() async throws {
-            let seed = UInt64.random(in: .min ... .max)
-            print("seed of the kills: \(seed)")
+            let seed = Soak.seed(of: "the kills")
+            let rounds = Soak.runs(24, soak: 150)
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e", "f"], guidances: 20, steps: 4)
+            let sweep = SmallSweep(
+                prompts: ["a", "b", "c", "d", "e", "f"], guidances: Soak.runs(20, soak: 120), steps: 4)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 var (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let port = try JoinToken(parsing: token).port
                 var workers = [try sandbox.start("worker", token, "--cache", "cache", "--verbose")]
                 var kills = 0
-                for round in 1...24 {
-                    let threshold = round * sweep.cells / 28
+                for round in 1...rounds {
+                    let threshold = round * sweep.cells / (rounds + 4)
                     try await eventually("\(threshold) images, with \(workers.last?.complaints ?? "")") {
                         try SweepAudit(sandbox, "out").done.count >= threshold ? () : nil
                     }
@@ -40,7 +41,7 @@ extension EndToEnd {
                     kills += victim == .both ? 2 : 1
                     if victim != .worker {
                         #expect(try await coordinator.end() == -SIGKILL)
-                        let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                        let acknowledged = workers.reduce(into: Set()) { $0.formUnion($1.acknowledged) }
                         #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged), "round \(round)")
                         let again = try await sandbox.coordinator("out", port)
                         coordinator = again.process
@@ -53,11 +54,11 @@ extension EndToEnd {
                 }
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
                 #expect(try await workers.last?.end() == 0)
-                #expect(kills >= 24)
+                #expect(kills >= rounds)
 
                 let audit = try SweepAudit(sandbox, "out")
                 try audit.expectWhole(cells: sweep.cells)
-                let acknowledged = workers.reduce(into: Set()) { $0.formUnion(Self.acknowledged(in: $1)) }
+                let acknowledged = workers.reduce(into: Set()) { $0.formUnion($1.acknowledged) }
                 #expect(audit.done.isSuperset(of: acknowledged))
                 #expect(acknowledged.count > sweep.cells / 2, "most of the acknowledgements are in the workers' logs")
                 // Each cell is committed in one attempt; a kill may be blamed on the one cell that was being rendered.
@@ -65,27 +66,11 @@ extension EndToEnd {
                 #expect(audit.rows.reduce(0) { $0 + $1.attempts } <= sweep.cells + kills)
                 #expect(try audit.grants() <= sweep.cells + 2 * kills)
                 let spooled = FileManager.default.enumerator(atPath: sandbox.file("cache"))?.allObjects ?? []
+                Soak.record(
+                    "coordinator and worker killed", injectedBy: "SIGKILL at random instants", runs: kills, seed: seed,
+                    "whole, \(acknowledged.count) acknowledgements checked")
                 #expect(spooled.allSatisfy { !"\($0)".hasSuffix(".png") })
             }
         }
-
-        /// Cells whose storage the coordinator acknowledged, as the worker's log tells in whole lines.
-        private static func acknowledged(in worker: Launched) -> Set<CellKey> {
-            let lines = worker.complaints.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-            return Set(lines.filter { $0.hasSuffix(" stored") }.compactMap { CellKey(hex: String($0.prefix(64))) })
-        }
-    }
-}
-
-/// The SplitMix64 generator, so that a printed seed repeats the choices of a failed test.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

@@ -145,7 +145,8 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", SmallSweep().text)
                 let (_, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let right = try JoinToken(parsing: token)
-                let wrong = try JoinToken(hosts: right.hosts, port: right.port, secret: JoinSecret())
+                let wrong = try JoinToken(
+                    hosts: right.hosts, port: right.port, secret: JoinSecret(), publicKeyHash: right.publicKeyHash)
                 let refused = try await sandbox.run("worker", wrong.text)
                 #expect(refused.code == 78)
                 let sentence = try #require(refused.complaints.split(separator: "\n").last)

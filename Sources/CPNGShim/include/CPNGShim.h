@@ -52,4 +52,20 @@ struct cpng_text cpng_text_at(const cpng_reader *reader, int index);
 
 void cpng_close(cpng_reader *reader);
 
+/// Image data that is decompressed as it comes, looked at and thrown away.
+typedef struct cpng_data cpng_data;
+
+/// Begins to check the image data of an 8-bit RGB image without interlacing. Returns NULL when memory runs out.
+cpng_data *cpng_data_open(uint32_t width, uint32_t height);
+
+/// Takes the next bytes of the IDAT chunks, at most 2^32 - 1.
+///
+/// Returns what is wrong as a constant string, and nothing may be added after that, or NULL.
+const char *cpng_data_add(cpng_data *data, const uint8_t *bytes, size_t length);
+
+/// Whether every row has come and the compressed data has ended, its checksum included.
+bool cpng_data_is_whole(const cpng_data *data);
+
+void cpng_data_close(cpng_data *data);
+
 #endif

@@ -5,6 +5,8 @@ import Glibc
 ///
 /// The lock is the kernel's (`flock`), so that nothing stale is left by a crash; the file's text says who holds it.
 final class DirectoryLock: Sendable {
+    /// Whether the last holder ended without saying so: its process was killed, or its host lost power.
+    let followsCrash: Bool
     private let descriptor: Int32
 
     /// Takes the lock. Blocks for up to half a second; keep it off the cooperative pool.
@@ -22,6 +24,8 @@ final class DirectoryLock: Sendable {
             throw CoordinatorError.directoryInUse(directory: directory.url.path, holder: Self.holder(at: path))
         }
         self.descriptor = descriptor
+        var information = stat()
+        followsCrash = fstat(descriptor, &information) == 0 && information.st_size > 0
         let text = "process \(getpid()) on \(ProcessInfo.processInfo.hostName), since \(Timestamp.text(Date()))\n"
         guard ftruncate(descriptor, 0) == 0 else { throw DurableFile.error(path, "Emptying") }
         try DurableFile.write(Array(text.utf8), to: descriptor, path: path)
@@ -29,6 +33,12 @@ final class DirectoryLock: Sendable {
 
     deinit {
         Glibc.close(descriptor)
+    }
+
+    /// Says that everything is in order; the next holder need not look for what a crash may have left.
+    func markClean() {
+        // If it fails, the next holder looks without need.
+        _ = ftruncate(descriptor, 0)
     }
 
     /// Whether a coordinator serves the directory now.

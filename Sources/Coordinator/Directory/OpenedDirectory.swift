@@ -7,20 +7,46 @@ struct OpenedDirectory: Sendable {
     let lock: DirectoryLock
     let store: SweepStore
     let images: ImageStore
+    /// The secret of the coordinator's own token.
     let secret: JoinSecret
+    let tokens: TokenRegistry
+    /// What the coordinator shows to workers; `nil`: nothing is encrypted.
+    let identity: ServerIdentity?
 
     /// Blocks; keep it off the cooperative pool.
     ///
+    /// After a crash the whole database is looked at before anything is served from it.
+    ///
     /// - Throws: ``CoordinatorError`` when another coordinator serves the directory, or something in it is damaged.
-    init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
+    init(
+        _ directory: SweepDirectory, isEncrypted: Bool, freeBytes: @escaping @Sendable (SweepDirectory) -> Int
+    ) throws {
         self.directory = directory
         try DurableFile.makeDirectory(directory.url.path)
         lock = try DirectoryLock(directory)
         try directory.create()
-        secret = try SecretFile.load(directory)
+        guard directory.holdsSweep || !directory.holdsImages else {
+            throw CoordinatorError.lostDatabase(directory: directory.url.path)
+        }
+        secret = try Self.ownSecret(directory)
+        tokens = try TokenRegistry(TokenFiles(directory))
+        identity = isEncrypted ? try ServerIdentity.load(directory) : nil
         store = try SweepStore(path: directory.database.path)
+        if lock.followsCrash { try store.verify() }
         images = try ImageStore(directory, freeBytes: freeBytes)
         _ = directory.takeRequests()
+    }
+
+    /// The secret of the coordinator's own token, which is a new one after the last was revoked.
+    private static func ownSecret(_ directory: SweepDirectory) throws -> JoinSecret {
+        let files = TokenFiles(directory)
+        let known = try files.record(named: TokenRecord.defaultName)
+        let isRevoked = known?.revoked != nil
+        let secret = isRevoked ? try SecretFile.make(directory) : try SecretFile.load(directory)
+        if known?.sha256 != secret.sha256 {
+            try files.write(TokenRecord(name: TokenRecord.defaultName, secret: secret, created: Date()))
+        }
+        return secret
     }
 
     /// Makes `plan` the directory's sweep and keeps its file beside the database.
@@ -37,5 +63,6 @@ struct OpenedDirectory: Sendable {
     func close() async {
         await images.close()
         await store.close()
+        lock.markClean()
     }
 }

@@ -18,14 +18,28 @@ package struct SweepDirectory: Equatable, Sendable {
     package var incoming: URL { url.appending(path: "incoming") }
     /// `join.secret`: what lets workers in, kept so that they come back after a restart. Mode 0600.
     package var secret: URL { url.appending(path: "join.secret") }
+    /// `tls.pem`: the key that workers know the coordinator by. Mode 0600.
+    package var tls: URL { url.appending(path: "tls.pem") }
+    /// `tokens/`: what is known of each join token; no secrets.
+    package var tokenFolder: URL { url.appending(path: "tokens") }
+    /// `listening.json`: where the coordinator listened last.
+    package var listening: URL { url.appending(path: "listening.json") }
     /// `coordinator.lock`: held, and its text true, while a coordinator runs.
     package var lock: URL { url.appending(path: "coordinator.lock") }
+    /// `set-aside/`: damaged and unknown files that a repair moved out of `images/`; nothing reads them.
+    package var setAside: URL { url.appending(path: "set-aside") }
     /// `requests/`: what people ask of a running coordinator.
     package var requests: URL { url.appending(path: "requests") }
 
     /// Whether a coordinator has been started here before.
     package var holdsSweep: Bool {
         FileManager.default.fileExists(atPath: database.path)
+    }
+
+    /// Whether any image has been stored here.
+    var holdsImages: Bool {
+        FileManager.default.enumerator(atPath: images.path)?.contains { ($0 as? String)?.hasSuffix(".png") == true }
+            ?? false
     }
 
     /// Path of an image inside the directory, from its SHA-256 in hexadecimal.

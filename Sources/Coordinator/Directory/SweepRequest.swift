@@ -40,7 +40,8 @@ extension SweepDirectory {
             return nil
         }
         let lock = try DirectoryLock(self)
-        defer { withExtendedLifetime(lock) {} }
+        // What a crash left is looked at by the next coordinator.
+        defer { if !lock.followsCrash { lock.markClean() } }
         let store = try SweepStore(path: database.path)
         do {
             let count = try await store.retryFailed()

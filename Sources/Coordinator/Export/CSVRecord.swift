@@ -7,7 +7,8 @@ struct CSVRecord {
     /// The names of the columns, in the order of ``init(_:)``.
     static let header = CSVRecord([
         "position", "prompt", "style", "guidance", "seed", "steps", "sampler", "width", "height", "cell", "state",
-        "image", "sha256", "worker", "attempts", "verdict", "encode", "denoise", "decode", "png", "upload", "total",
+        "image", "sha256", "worker", "attempts", "verdict", "tags", "note", "contrast", "sharpness", "highlights",
+        "shadows", "saturation", "encode", "denoise", "decode", "png", "upload", "total",
         "options",
     ])
 
@@ -20,12 +21,17 @@ struct CSVRecord {
         let seconds = [
             timings?.encode, timings?.denoise, timings?.decode, timings?.png, timings?.upload, timings?.total,
         ]
+        let measures = row.measures
+        let hints = [
+            measures?.contrast, measures?.sharpness, measures?.highlights, measures?.shadows, measures?.saturation,
+        ]
         fields =
             [
                 "\(row.position)", row.prompt, row.style, "\(row.guidance)", "\(row.seed)", "\(row.steps)",
                 row.sampler.rawValue, "\(row.width)", "\(row.height)", row.cell.hex, row.state, row.image ?? "",
                 row.sha256 ?? "", row.worker ?? "", "\(row.attempts)", row.verdict ?? "",
-            ] + seconds.map { seconds in seconds.map { "\($0)" } ?? "" }
+                row.tags.map(\.rawValue).joined(separator: " "), row.note ?? "",
+            ] + (hints + seconds).map { number in number.map { "\($0)" } ?? "" }
             + [row.options.isDefault ? "" : String(decoding: row.options.canonicalJSON, as: UTF8.self)]
     }
 

@@ -15,7 +15,15 @@ final class ImageStore: Sendable {
     private let threads = NIOThreadPool(numberOfThreads: ImageStore.threadCount)
     /// Folders whose entry in `images/` is known to be on the disk.
     private let durableFolders = Mutex<Set<String>>([])
+    /// The files that are in their place while their rows are not decided yet, by SHA-256.
+    private let undecided = Mutex<[String: Undecided]>([:])
     private let freeBytes: @Sendable (SweepDirectory) -> Int
+
+    /// Uploads of the same bytes: workers that render a cell twice make the same file.
+    private struct Undecided {
+        var uploads = 0
+        var isNeeded = false
+    }
 
     /// Removes what uploads left behind when the last coordinator stopped. Blocks.
     init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
@@ -47,6 +55,8 @@ final class ImageStore: Sendable {
 
     /// Verifies a whole upload and puts it in its place; when this returns it survives a power cut.
     ///
+    /// Each call that returns is followed by one of ``settle(_:isNeeded:)``.
+    ///
     /// - Throws: ``ImageRefusal`` when it is not what was offered, ``CoordinatorError`` when the disk failed.
     func keep(_ image: IncomingImage) async throws {
         try await threads.runIfActive { [self] in
@@ -56,8 +66,40 @@ final class ImageStore: Sendable {
                 try DurableFile.makeDirectory(folder)
                 _ = durableFolders.withLock { $0.insert(folder) }
             }
-            try image.move(to: destination.path)
-            try DurableFile.syncDirectory(folder)
+            undecided.withLock { $0[image.offer.sha256, default: Undecided()].uploads += 1 }
+            do {
+                try image.move(to: destination.path)
+                try DurableFile.syncDirectory(folder)
+            } catch {
+                // What became of the file is not known; it is kept for whoever needs it.
+                settleNow(image.offer.sha256, isNeeded: true)
+                throw error
+            }
+        }
+    }
+
+    /// Says what the database made of an upload that ``keep(_:)`` put in its place, and removes a file that no row needs.
+    ///
+    /// Of several uploads of the same bytes the last one to be settled decides, when none of them is needed. Removing
+    /// is the last upload's alone, and none begins meanwhile: the lock is held.
+    ///
+    /// - Parameters:
+    ///   - image: The upload.
+    ///   - isNeeded: Whether a row has, or may have, its hash. When in doubt, the file stays.
+    func settle(_ image: IncomingImage, isNeeded: Bool) async {
+        let sha256 = image.offer.sha256
+        // Refused only when the threads have ended; then the file stays, which harms nothing.
+        try? await threads.runIfActive { [self] in settleNow(sha256, isNeeded: isNeeded) }
+    }
+
+    private func settleNow(_ sha256: String, isNeeded: Bool) {
+        undecided.withLock { undecided in
+            guard var file = undecided[sha256] else { return }
+            file.uploads -= 1
+            file.isNeeded = file.isNeeded || isNeeded
+            undecided[sha256] = file.uploads > 0 ? file : nil
+            guard file.uploads == 0, !file.isNeeded else { return }
+            unlink(directory.url.appending(path: SweepDirectory.imagePath(sha256: sha256)).path)
         }
     }
 

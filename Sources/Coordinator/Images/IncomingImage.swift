@@ -41,6 +41,11 @@ final class IncomingImage: Sendable {
         }
     }
 
+    /// How many bytes have come.
+    var received: Int {
+        state.withLock(\.received)
+    }
+
     /// Takes the next bytes.
     ///
     /// - Throws: ``ImageRefusal`` when they can't belong to the image, ``CoordinatorError`` when the disk failed.

@@ -1,3 +1,5 @@
+import PNG
+
 /// Why bytes are not the image that was asked for; one sentence for the worker.
 struct ImageRefusal: Error, Equatable {
     let reason: String
@@ -5,9 +7,10 @@ struct ImageRefusal: Error, Equatable {
 
 /// Lets through exactly the PNG files of one size that our workers make, while they stream in.
 ///
-/// It checks the signature, the order and the CRC of every chunk, an 8-bit RGB header of the size wanted, and that nothing
-/// follows the end (PNG specification, third edition, sections 5 and 11). It decompresses nothing: the header, checked
-/// at byte 33, bounds what any reader will ever allocate.
+/// It checks the signature, the order and the CRC of every chunk, an 8-bit RGB header of the size wanted, that the image
+/// data decompresses to exactly the pixels of that size, and that nothing follows the end (PNG specification, third
+/// edition, sections 5, 9, 10 and 11). The header, checked at byte 33, bounds what any reader will ever allocate; what is
+/// decompressed here is never kept. A file that passes can be opened by everybody, so that it may be acknowledged.
 struct PNGGate {
     private enum Part: Equatable {
         case signature
@@ -21,19 +24,24 @@ struct PNGGate {
     private static let headerBytes = 13
     private static let chunkLimit = 16 * 1024 * 1024
 
+    private let width: Int
+    private let height: Int
     private let header: [UInt8]
     private var part = Part.signature
     private var pending: [UInt8] = []
     private var type: [UInt8] = []
     private var crc = CRC32()
     private var hasHeader = false
-    private var hasData = false
+    /// `nil` before the first IDAT chunk.
+    private var data: PNGDataCheck?
     private var dataHasEnded = false
 
     /// - Parameters:
     ///   - width: In pixels.
     ///   - height: In pixels.
     init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
         header = Self.bigEndian(width) + Self.bigEndian(height) + [8, 2, 0, 0, 0]
     }
 
@@ -55,6 +63,7 @@ struct PNGGate {
                 let piece = rest.prefix(left)
                 crc.add(piece)
                 if !hasHeader { pending += piece }
+                if isNamed("IDAT") { try Self.decompressing { try data?.add(piece) } }
                 rest = rest.dropFirst(piece.count)
                 part = .data(left: left - piece.count)
                 if piece.count == left { try endData() }
@@ -92,16 +101,26 @@ struct PNGGate {
         }
         if isNamed("IDAT") {
             guard !dataHasEnded else { throw refusal("has its image data in two places") }
-            hasData = true
+            if data == nil { try Self.decompressing { data = try PNGDataCheck(width: width, height: height) } }
             return
         }
-        dataHasEnded = hasData
+        dataHasEnded = data != nil
         if isNamed("IEND") {
-            guard hasData, length == 0 else { throw refusal("ends without image data or with data at its end") }
+            guard data != nil, length == 0 else { throw refusal("ends without image data or with data at its end") }
+            try Self.decompressing { try data?.finish() }
             return
         }
         // Lower case marks a chunk that readers may skip: text, time, resolution.
         guard type[0] & 0x20 != 0 else { throw refusal("holds a chunk that no RGB image needs") }
+    }
+
+    /// Runs a step on the image data, whose error becomes the file's.
+    private static func decompressing(_ step: () throws -> Void) throws(ImageRefusal) {
+        do {
+            try step()
+        } catch {
+            throw ImageRefusal(reason: "\(error)")
+        }
     }
 
     private mutating func endData() throws(ImageRefusal) {

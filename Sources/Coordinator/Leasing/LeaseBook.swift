@@ -24,6 +24,7 @@ struct LeaseBook: Sendable {
         var paceFactor = 8.0
         /// Time between two ticks that shows that this process was suspended.
         var clockGap = Duration.seconds(5)
+        var quarantine = WorkerRecord.Rules()
     }
 
     /// A lease that is over, to be written down.
@@ -32,6 +33,8 @@ struct LeaseBook: Sendable {
         var ending: LeaseEnding
         /// The cell that was in progress when the worker crashed.
         var blamed: CellKey?
+        /// Whether it was the worker's oldest lease: workers render in the order of the grants.
+        var isFirst = true
         var reason: String
     }
 
@@ -64,17 +67,29 @@ struct LeaseBook: Sendable {
         var heardAt: Instant
         /// When its leases expire unless it comes back; `nil` while it is connected.
         var deadline: Instant?
-        var leases: [LeaseID: WorkSize?] = [:]
+        var leases: [LeaseID: Held] = [:]
         /// What to blame when a lease of an earlier coordinator ends before its worker was heard of again.
         var suspects: [LeaseID: CellKey] = [:]
         var progress: Progress?
         var progressAt: Instant
-        var pace = Pace()
     }
 
+    private struct Held {
+        /// `nil` when an earlier coordinator granted it.
+        var size: WorkSize?
+        var since: Instant
+    }
+
+    /// Most workers that are remembered while they are away.
+    private static let longestMemory = 4096
+
     private let timeouts: Timeouts
+    /// By the workers' identities.
+    private(set) var records: [String: WorkerRecord] = [:]
     private var workers: [String: Worker] = [:]
     private var lastTick: Instant?
+    /// Until when nobody's absence counts, because this process was suspended: the workers may have given it up meanwhile.
+    private var amnesty: Instant?
 
     init(timeouts: Timeouts = Timeouts()) {
         self.timeouts = timeouts
@@ -94,12 +109,23 @@ struct LeaseBook: Sendable {
         Set(workers[identity].map { Array($0.leases.keys) } ?? [])
     }
 
+    /// The workers that are there.
+    var connectedIdentities: [String] {
+        workers.filter { $0.value.connection != nil }.keys.sorted()
+    }
+
+    /// When a worker that is there took a lease; `nil` when it is away or does not hold it.
+    func renderingSince(_ identity: String, _ lease: LeaseID) -> Instant? {
+        guard let worker = workers[identity], worker.connection != nil else { return nil }
+        return worker.leases[lease]?.since
+    }
+
     /// Takes over what an earlier coordinator granted.
     mutating func restore(_ attempts: [LiveAttempt], now: Instant) {
         for attempt in attempts {
             var worker = workers[attempt.identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
             worker.deadline = now + timeouts.restartGrace
-            worker.leases[attempt.lease] = .some(nil)
+            worker.leases[attempt.lease] = Held(size: nil, since: now)
             worker.suspects[attempt.lease] = attempt.suspect
             workers[attempt.identity] = worker
         }
@@ -113,14 +139,16 @@ struct LeaseBook: Sendable {
     ) -> Joined {
         var worker = workers[identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
         var joined = Joined(superseded: worker.connection)
+        let first = Self.first(of: worker)
         for lease in worker.leases.keys.sorted(by: { $0.hex < $1.hex }) {
             if named.contains(lease) {
                 joined.kept.append(lease)
             } else {
-                let ended = end(lease, of: &worker, .expired, "the worker came back without it")
+                let ended = end(lease, of: &worker, first, .expired, "the worker came back without it")
                 joined.ended.append(ended)
             }
         }
+        if !joined.ended.isEmpty { noteFailure(of: identity, now: now) }
         worker.suspects = [:]
         worker.connection = connection
         worker.heardAt = now
@@ -141,7 +169,7 @@ struct LeaseBook: Sendable {
             return Ended(lease: lease, ending: .released, blamed: nil, reason: "the worker left before the grant")
         }
         if worker.leases.isEmpty { worker.progressAt = now }
-        worker.leases[lease] = size
+        worker.leases[lease] = Held(size: size, since: now)
         workers[identity] = worker
         return nil
     }
@@ -179,8 +207,24 @@ struct LeaseBook: Sendable {
 
     /// An image was delivered that took `seconds` to render.
     mutating func delivered(_ seconds: Double, of size: WorkSize, from identity: String, now: Instant) {
-        workers[identity]?.pace.add(seconds, for: size)
         workers[identity]?.progressAt = now
+        if records[identity] == nil, records.count >= Self.longestMemory {
+            // Whoever has been away for long enough to be forgotten is learnt anew.
+            records = records.filter { workers[$0.key] != nil }
+        }
+        records[identity, default: WorkerRecord()].delivered(seconds, of: size, now: now)
+    }
+
+    /// A worker could not render a cell.
+    mutating func failed(_ identity: String, now: Instant) {
+        workers[identity]?.progressAt = now
+        noteFailure(of: identity, now: now)
+    }
+
+    private mutating func noteFailure(of identity: String, now: Instant) {
+        let others = records.filter { $0.key != identity }.compactMap(\.value.deliveredAt).max()
+        records[identity, default: WorkerRecord()].failed(
+            othersDeliveredAt: others, rules: timeouts.quarantine, now: now)
     }
 
     /// Leases that have nothing left to deliver, or that their worker gave back.
@@ -199,7 +243,7 @@ struct LeaseBook: Sendable {
         guard var worker = workers[identity], worker.connection == connection else { return [] }
         worker.connection = nil
         guard saidGoodbye else {
-            worker.deadline = now + timeouts.grace
+            worker.deadline = max(now + timeouts.grace, amnesty ?? now)
             workers[identity] = worker
             return []
         }
@@ -221,15 +265,18 @@ struct LeaseBook: Sendable {
             if let connection = worker.connection {
                 if now - worker.heardAt > timeouts.silence {
                     ticked.silent.append(connection)
+                    if !worker.leases.isEmpty { noteFailure(of: identity, now: now) }
                     ticked.ended += endAll(of: &worker, .expired, "the worker fell silent")
                     workers[identity] = nil
                     continue
                 }
-                if !worker.leases.isEmpty, now - worker.progressAt > patience(with: worker) {
+                if !worker.leases.isEmpty, now - worker.progressAt > patience(with: worker, called: identity) {
+                    noteFailure(of: identity, now: now)
                     ticked.ended += endAll(of: &worker, .revoked, "the worker made no progress")
                     workers[identity] = worker
                 }
             } else if now >= worker.deadline ?? now {
+                if !worker.leases.isEmpty { noteFailure(of: identity, now: now) }
                 ticked.ended += endAll(of: &worker, .expired, "the worker did not come back")
                 workers[identity] = nil
             }
@@ -238,33 +285,46 @@ struct LeaseBook: Sendable {
     }
 
     private mutating func postpone(by gap: Duration, now: Instant) {
+        let end = now + timeouts.restartGrace
+        amnesty = end
         for identity in workers.keys {
             guard var worker = workers[identity] else { continue }
             worker.heardAt = min(worker.heardAt + gap, now)
             worker.progressAt = min(worker.progressAt + gap, now)
-            worker.deadline = worker.deadline.map { $0 + gap }
+            worker.deadline = worker.deadline.map { max($0 + gap, end) }
             workers[identity] = worker
         }
+        for identity in records.keys { records[identity]?.postpone(by: gap) }
     }
 
-    private func patience(with worker: Worker) -> Duration {
+    private func patience(with worker: Worker, called identity: String) -> Duration {
         var patience = timeouts.standstill
-        for size in worker.leases.values {
-            guard let seconds = size.flatMap(worker.pace.percentile95) else { return timeouts.firstStandstill }
+        for held in worker.leases.values {
+            guard let size = held.size, let seconds = records[identity]?.pace.percentile95(for: size) else {
+                return timeouts.firstStandstill
+            }
             patience = max(patience, .seconds(seconds * timeouts.paceFactor))
         }
         return patience
     }
 
     private func endAll(of worker: inout Worker, _ ending: LeaseEnding, _ reason: String) -> [Ended] {
-        worker.leases.keys.sorted { $0.hex < $1.hex }.map { end($0, of: &worker, ending, reason) }
+        let first = Self.first(of: worker)
+        return worker.leases.keys.sorted { $0.hex < $1.hex }.map { end($0, of: &worker, first, ending, reason) }
     }
 
     private func end(
-        _ lease: LeaseID, of worker: inout Worker, _ ending: LeaseEnding, _ reason: String
+        _ lease: LeaseID, of worker: inout Worker, _ first: LeaseID?, _ ending: LeaseEnding, _ reason: String
     ) -> Ended {
         worker.leases[lease] = nil
         let inProgress = worker.progress.flatMap { $0.lease == lease ? $0.cell : nil } ?? worker.suspects[lease]
-        return Ended(lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, reason: reason)
+        return Ended(
+            lease: lease, ending: ending, blamed: ending == .released ? nil : inProgress, isFirst: lease == first,
+            reason: reason)
+    }
+
+    /// The lease that a worker took before its others.
+    private static func first(of worker: Worker) -> LeaseID? {
+        worker.leases.min { ($0.value.since, $0.key.hex) < ($1.value.since, $1.key.hex) }?.key
     }
 }

@@ -18,6 +18,10 @@ struct WorkerSession: Sendable {
         case acknowledge(Ack)
         case fail(Fail)
         case release(Release)
+        /// Tell what a model consists of.
+        case list(Want)
+        /// Send a piece of a model's file.
+        case read(Fetch)
         case leave
         /// Close the connection: the worker does not keep to the protocol.
         case reject(String)
@@ -77,6 +81,10 @@ struct WorkerSession: Sendable {
             return .fail(fail)
         case (.admitted, .release(let release)):
             return .release(release)
+        case (.admitted, .want(let want)):
+            return .list(want)
+        case (.admitted, .fetch(let fetch)):
+            return .read(fetch)
         case (.admitted, .bye):
             state = .over
             return .leave

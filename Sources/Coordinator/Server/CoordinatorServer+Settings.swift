@@ -7,9 +7,16 @@ extension CoordinatorServer {
         package var exitsWhenDone: Bool
         /// Hosts to name in the join token; empty: the addresses of this host, or the one that is listened on.
         package var advertisedHosts: [String] = []
+        /// Whether workers connect through TLS; without it, none but this host may be listened on.
+        package var isEncrypted = true
+        /// Finds the model of this host that has a name and a fingerprint, for workers that lack it; `nil` gives none
+        /// away. Called off the cooperative pool, it may block.
+        package var findModel: (@Sendable (_ name: String, _ fingerprint: String) throws -> String)?
         /// Free space on the disk below which nothing is granted, in bytes.
         package var lowWaterBytes = 64 * 1024 * 1024
 
+        /// Whether an idle worker near the end gets a copy of what another is slow with.
+        var copiesSlowLeases = true
         /// How often a worker must beat, in seconds.
         var heartbeatSeconds = 5.0
         /// When a worker without a shard asks again, in seconds.
@@ -18,6 +25,8 @@ extension CoordinatorServer {
         var refusalDelay = Duration.seconds(1)
         /// Most connections that have not shown the secret.
         var strangers = 64
+        /// How long a stranger's place is safe from newcomers when all are taken.
+        var strangerPatience = Duration.seconds(2)
         /// How long drained workers have for their goodbye.
         var farewell = Duration.seconds(10)
         /// How long uploads may go on after a shutdown began.

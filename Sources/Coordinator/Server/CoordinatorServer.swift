@@ -26,7 +26,9 @@ package final class CoordinatorServer: Service {
     private let listener: Listener
     private let eventSource: AsyncStream<ProgressEvent>.Continuation
     private let stop: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
-    private let secret: JoinSecret
+    private let tokens: TokenRegistry
+    private let models: ModelLibrary
+    private let partials = PartialUploads()
     private let settings: Settings
     let logger: Logger
 
@@ -47,13 +49,18 @@ package final class CoordinatorServer: Service {
         guard plan != nil || directory.holdsSweep else {
             throw CoordinatorError.noSweep(directory: directory.url.path)
         }
+        guard settings.isEncrypted || Loopback.contains(host) else {
+            throw CoordinatorError.unencrypted(address: host)
+        }
         let opened = try await NIOThreadPool.singleton.runIfActive {
-            try OpenedDirectory(directory, freeBytes: settings.freeBytes)
+            try OpenedDirectory(directory, isEncrypted: settings.isEncrypted, freeBytes: settings.freeBytes)
         }
         do {
-            let adoption = try await opened.adopt(plan)
-            let listener = try await Listener(host: host, port: port, settings: settings)
+            // Before the plan is written: a busy port must not leave a sweep behind that nobody started.
+            let listener = try await Listener(
+                host: host, port: port, identity: opened.identity, settings: settings)
             do {
+                let adoption = try await opened.adopt(plan)
                 return try await CoordinatorServer(
                     opened, adoption: adoption, listener: listener, settings: settings, logger: logger)
             } catch {
@@ -73,7 +80,12 @@ package final class CoordinatorServer: Service {
             throw CoordinatorError.noSweep(directory: opened.directory.url.path)
         }
         let leftovers = try await opened.store.recover()
-        joinToken = try JoinToken(hosts: listener.advertisedHosts, port: listener.port, secret: opened.secret)
+        joinToken = try JoinToken(
+            hosts: listener.advertisedHosts, port: listener.port, secret: opened.secret,
+            publicKeyHash: opened.identity?.publicKeyHash)
+        let address = ListeningAddress(
+            hosts: listener.advertisedHosts, port: listener.port, isEncrypted: opened.identity != nil)
+        try await NIOThreadPool.singleton.runIfActive { try address.write(to: opened.directory) }
         boundPort = listener.port
         self.adoption = adoption
         (events, eventSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4096))
@@ -81,13 +93,15 @@ package final class CoordinatorServer: Service {
         lock = Mutex(opened.lock)
         store = opened.store
         images = opened.images
-        secret = opened.secret
+        tokens = opened.tokens
+        models = ModelLibrary(store: opened.store, find: settings.findModel)
         self.listener = listener
         self.settings = settings
         self.logger = logger
         dispatcher = Dispatcher(
             store: opened.store, images: opened.images, directory: opened.directory, settings: settings,
-            sweep: WireText.line(sweep.name), leftovers: leftovers, logger: logger, events: eventSource,
+            sweep: WireText.line(sweep.name), leftovers: leftovers, tokens: opened.tokens, logger: logger,
+            events: eventSource,
             onEnd: { [stop] in stop.continuation.finish() })
     }
 
@@ -105,6 +119,9 @@ package final class CoordinatorServer: Service {
     package func status() async throws -> SweepStatus {
         await dispatcher.completed(try await store.status())
     }
+
+    /// Where verdicts and measures of this sweep are written down.
+    package var reviews: ReviewBook { ReviewBook(store: store) }
 
     /// Grants nothing until ``resume()``.
     package func pause() async {
@@ -143,9 +160,13 @@ package final class CoordinatorServer: Service {
             await serveConnections()
             group.cancelAll()
         }
+        await models.close()
         await images.close()
         await store.close()
-        lock.withLock { $0 = nil }
+        lock.withLock { lock in
+            lock?.markClean()
+            lock = nil
+        }
         eventSource.finish()
     }
 
@@ -154,10 +175,12 @@ package final class CoordinatorServer: Service {
             for await connection in listener.connections {
                 group.addTask {
                     var runner = SessionRunner(
-                        connection, dispatcher: self.dispatcher, store: self.store, images: self.images,
-                        doorkeeper: self.listener.doorkeeper, secret: self.secret, settings: self.settings,
-                        logger: self.logger)
-                    await runner.run()
+                        connection,
+                        SessionRunner.Services(
+                            dispatcher: self.dispatcher, store: self.store, images: self.images,
+                            partials: self.partials, models: self.models, tokens: self.tokens,
+                            doorkeeper: self.listener.doorkeeper, settings: self.settings, logger: self.logger))
+                    await runner.run(connection)
                     self.listener.forget(connection)
                 }
             }
@@ -165,7 +188,19 @@ package final class CoordinatorServer: Service {
     }
 
     private func tick() async {
-        while (try? await Task.sleep(for: settings.tickInterval)) != nil { await dispatcher.tick() }
+        while (try? await Task.sleep(for: settings.tickInterval)) != nil {
+            await reloadTokens()
+            await dispatcher.tick()
+            for image in partials.expire(now: .now) { await images.discard(image) }
+        }
+    }
+
+    private func reloadTokens() async {
+        do {
+            try await NIOThreadPool.singleton.runIfActive { [tokens] in try tokens.reload() }
+        } catch {
+            logger.warning("the join tokens can't be read", metadata: ["error": "\(error)"])
+        }
     }
 
     private func stopWhenAsked() async {

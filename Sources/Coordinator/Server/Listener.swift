@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// The listening socket and the connections that came in through it.
@@ -17,9 +18,17 @@ final class Listener: Sendable {
     private let open: OpenConnections
 
     /// - Throws: ``CoordinatorError`` when the address is taken or not this host's.
-    init(host: String, port: Int, settings: CoordinatorServer.Settings) async throws {
+    init(
+        host: String, port: Int, identity: ServerIdentity?, settings: CoordinatorServer.Settings
+    ) async throws {
+        let encryption: NIOSSLContext?
+        do {
+            encryption = try identity?.serverContext()
+        } catch {
+            throw CoordinatorError.encryption(problem: "\(error)")
+        }
         let (connections, source) = AsyncStream<WorkerConnection>.makeStream()
-        let doorkeeper = Doorkeeper(limit: settings.strangers)
+        let doorkeeper = Doorkeeper(limit: settings.strangers, patience: settings.strangerPatience)
         let open = OpenConnections()
         let deadlines = settings.deadlines
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -29,17 +38,24 @@ final class Listener: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard doorkeeper.enter() else {
-                        throw CoordinatorError.connection("too many strangers are connected")
+                    let id = open.nextID()
+                    switch doorkeeper.enter(id, now: .now) {
+                    case .enters: break
+                    case .replaces(let other): open.connection(other)?.cut()
+                    case .isTurnedAway: throw CoordinatorError.connection("too many strangers are connected")
                     }
                     do {
-                        let connection = try open.add { try WorkerConnection(channel, id: $0, deadlines: deadlines) }
+                        if let encryption {
+                            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: encryption))
+                        }
+                        let connection = try WorkerConnection(channel, id: id, deadlines: deadlines)
+                        open.add(connection)
                         guard case .enqueued = source.yield(connection) else {
                             open.remove(connection)
                             throw CoordinatorError.connection("the coordinator is shutting down")
                         }
                     } catch {
-                        doorkeeper.leave()
+                        doorkeeper.leave(id)
                         throw error
                     }
                 }
@@ -108,14 +124,19 @@ private final class OpenConnections: Sendable {
         state.withLock { Array($0.connections.values) }
     }
 
-    func add(_ make: (LeaseBook.ConnectionID) throws -> WorkerConnection) rethrows -> WorkerConnection {
-        let id = state.withLock { state in
+    func nextID() -> LeaseBook.ConnectionID {
+        state.withLock { state in
             state.nextID += 1
             return state.nextID
         }
-        let connection = try make(id)
-        state.withLock { $0.connections[id] = connection }
-        return connection
+    }
+
+    func connection(_ id: LeaseBook.ConnectionID) -> WorkerConnection? {
+        state.withLock { $0.connections[id] }
+    }
+
+    func add(_ connection: WorkerConnection) {
+        state.withLock { $0.connections[connection.id] = connection }
     }
 
     func remove(_ connection: WorkerConnection) {

@@ -10,6 +10,8 @@ package enum ProgressEvent: Equatable, Sendable {
     case failed(cell: CellKey, position: Int?, reason: String)
     /// A lease ended early; its undone cells are pending again.
     case leaseEnded(reason: String)
+    /// A worker is granted nothing for a while, because it fails where others succeed.
+    case quarantined(worker: String, reason: String)
     /// What the coordinator does changed; the message says why, when there is something to say.
     case state(SweepStatus.State, message: String?)
 }

@@ -3,16 +3,8 @@ import SharedModel
 import Synchronization
 
 /// One worker's socket as its task sees it: events in, messages out.
-final class WorkerConnection: Sendable {
+final class WorkerConnection: WorkerLine {
     typealias Instant = ContinuousClock.Instant
-
-    /// What the dispatcher must know of a connection without asking its task.
-    struct Vitals: Sendable {
-        var heardAt: Instant
-        var uploadedAt: Instant?
-        /// Whether its task is at work for it: then it is not silent, we are.
-        var isBusy = false
-    }
 
     private static let sendTimeout = TimeAmount.seconds(30)
     private static let lingerTimeout = TimeAmount.seconds(2)
@@ -48,7 +40,8 @@ final class WorkerConnection: Sendable {
             vitals.heardAt = .now
             vitals.isBusy = true
             switch message {
-            case .offer, .chunk: vitals.uploadedAt = .now
+            // Who fetches a model can't render yet, however long that takes.
+            case .offer, .chunk, .want, .fetch: vitals.uploadedAt = .now
             case .hello, .claim, .beat, .fail, .release, .bye, .inquire: break
             }
         }

@@ -28,6 +28,28 @@ final class Canvas {
         cairo_paint(context)
     }
 
+    /// A canvas that is a page of `surface`, which it keeps alive; one pixel is `scale` units there.
+    ///
+    /// - Throws: ``CoordinatorError/drawing(problem:)`` when memory runs out.
+    init(width: Int, height: Int, background: Color, pageOf surface: OpaquePointer, scale: Double) throws {
+        guard let context = cairo_create(surface) else {
+            throw CoordinatorError.drawing(problem: "cairo gave no context")
+        }
+        cairo_surface_reference(surface)
+        self.width = width
+        self.height = height
+        self.surface = surface
+        self.context = context
+        cairo_scale(context, scale, scale)
+        setSource(background)
+        cairo_paint(context)
+    }
+
+    /// Ends a page; what is drawn later stands on the next.
+    func endPage() {
+        cairo_show_page(context)
+    }
+
     deinit {
         cairo_destroy(context)
         cairo_surface_destroy(surface)

@@ -18,6 +18,13 @@ struct Rectangle: Equatable {
     var y: Double
     var width: Double
     var height: Double
+
+    /// The largest area of an image's shape inside this one, in its middle.
+    func fitting(width imageWidth: Int, height imageHeight: Int) -> Rectangle {
+        let scale = min(width / Double(max(imageWidth, 1)), height / Double(max(imageHeight, 1)))
+        let (fitted, raised) = (Double(imageWidth) * scale, Double(imageHeight) * scale)
+        return Rectangle(x: x + (width - fitted) / 2, y: y + (height - raised) / 2, width: fitted, height: raised)
+    }
 }
 
 /// How a text is set.

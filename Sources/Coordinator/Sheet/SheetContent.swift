@@ -1,30 +1,20 @@
-import Foundation
 import SharedModel
 
-/// What one contact sheet shows: styles as rows, guidance values as columns, everything else the same.
+/// What one contact sheet shows: one axis down, one across, everything else the same.
 struct SheetContent: Equatable {
-    /// Everything of a position but its style and guidance.
+    /// The values of all axes but the two that the sheet spreads out.
     struct Setting: Hashable {
-        let model: String
-        let prompt: String
-        let negativePrompt: String
-        let seed: UInt64
-        let steps: Int
-        let sampler: SamplerName
-        let width: Int
-        let height: Int
-        let options: RenderOptions
+        let values: [GridAxis: String]
 
-        init(_ row: GridRow) {
-            model = row.model
-            prompt = row.prompt
-            negativePrompt = row.negativePrompt
-            seed = row.seed
-            steps = row.steps
-            sampler = row.sampler
-            width = row.width
-            height = row.height
-            options = row.options
+        init(_ row: GridRow, down: GridAxis = .style, across: GridAxis = .guidance) {
+            let axes = GridAxis.allCases.filter { $0 != down && $0 != across }
+            values = Dictionary(uniqueKeysWithValues: axes.map { ($0, $0.value(of: row)) })
+        }
+
+        /// The axes in which one of the settings differs from another.
+        static func varying(in settings: [Setting]) -> Set<GridAxis> {
+            guard let first = settings.first else { return [] }
+            return Set(GridAxis.allCases.filter { axis in settings.contains { $0.values[axis] != first.values[axis] } })
         }
     }
 
@@ -36,18 +26,38 @@ struct SheetContent: Equatable {
     struct Tile: Equatable {
         let state: String
         let sha256: String?
+        let width: Int
+        let height: Int
+
+        init(state: String, sha256: String?, width: Int, height: Int) {
+            self.state = state
+            self.sha256 = sha256
+            self.width = width
+            self.height = height
+        }
+
+        init(_ row: GridRow) {
+            self.init(state: row.state, sha256: row.sha256, width: row.width, height: row.height)
+        }
     }
 
     let setting: Setting
-    /// Names of the styles, in grid order.
-    private(set) var styles: [String] = []
-    private(set) var guidance: [Decimal] = []
-    private var rows: [String: Int] = [:]
-    private var columns: [Decimal: Int] = [:]
+    let down: GridAxis
+    let across: GridAxis
+    /// Values of the axis that goes down, in grid order.
+    private(set) var rows: [String] = []
+    private(set) var columns: [String] = []
+    /// Of the widest and of the highest image.
+    private(set) var width = 1
+    private(set) var height = 1
+    private var rowIndices: [String: Int] = [:]
+    private var columnIndices: [String: Int] = [:]
     private var tiles: [Place: Tile] = [:]
 
-    init(_ setting: Setting) {
+    init(_ setting: Setting, down: GridAxis, across: GridAxis) {
         self.setting = setting
+        self.down = down
+        self.across = across
     }
 
     /// The tile at a crossing; `nil` where the grid has none.
@@ -57,14 +67,14 @@ struct SheetContent: Equatable {
 
     mutating func add(_ row: GridRow) {
         let place = Place(
-            row: Self.index(of: row.style, in: &styles, &rows),
-            column: Self.index(of: row.guidance, in: &guidance, &columns))
-        tiles[place] = Tile(state: row.state, sha256: row.sha256)
+            row: Self.index(of: down.value(of: row), in: &rows, &rowIndices),
+            column: Self.index(of: across.value(of: row), in: &columns, &columnIndices))
+        tiles[place] = Tile(row)
+        width = max(width, row.width)
+        height = max(height, row.height)
     }
 
-    private static func index<Value: Hashable>(
-        of value: Value, in values: inout [Value], _ indices: inout [Value: Int]
-    ) -> Int {
+    private static func index(of value: String, in values: inout [String], _ indices: inout [String: Int]) -> Int {
         if let index = indices[value] { return index }
         indices[value] = values.count
         values.append(value)
@@ -74,28 +84,39 @@ struct SheetContent: Equatable {
 
 /// Deals the positions of a grid out to sheets.
 ///
-/// In grid order the positions of a setting stand together. A sweep may name a prompt, a style or a guidance value
-/// twice; a sheet shows each crossing once, so the second time goes to a second sheet, as a repeated prompt should.
+/// A sweep may name a value twice; a sheet shows each crossing once, so the second time goes to a second sheet, as a
+/// repeated prompt should.
 struct SheetCollector {
     private struct Crossing: Hashable {
-        let style: String
-        let guidance: Decimal
+        let row: String
+        let column: String
+    }
+
+    private struct Group {
+        /// Its sheets, by their place among all.
+        var sheets: [Int] = []
+        var timesSeen: [Crossing: Int] = [:]
     }
 
     private(set) var sheets: [SheetContent] = []
-    /// The first sheet of the current setting.
-    private var first = 0
-    private var timesSeen: [Crossing: Int] = [:]
+    private let down: GridAxis
+    private let across: GridAxis
+    private var groups: [SheetContent.Setting: Group] = [:]
+
+    init(down: GridAxis = .style, across: GridAxis = .guidance) {
+        self.down = down
+        self.across = across
+    }
 
     mutating func add(_ row: GridRow) {
-        let setting = SheetContent.Setting(row)
-        if sheets.last?.setting != setting {
-            first = sheets.count
-            timesSeen.removeAll(keepingCapacity: true)
+        let setting = SheetContent.Setting(row, down: down, across: across)
+        let crossing = Crossing(row: down.value(of: row), column: across.value(of: row))
+        let time = groups[setting, default: Group()].timesSeen[crossing, default: 0]
+        groups[setting, default: Group()].timesSeen[crossing] = time + 1
+        if groups[setting]?.sheets.indices.contains(time) != true {
+            groups[setting, default: Group()].sheets.append(sheets.count)
+            sheets.append(SheetContent(setting, down: down, across: across))
         }
-        let index = first + timesSeen[Crossing(style: row.style, guidance: row.guidance), default: 0]
-        timesSeen[Crossing(style: row.style, guidance: row.guidance), default: 0] += 1
-        if index == sheets.count { sheets.append(SheetContent(setting)) }
-        sheets[index].add(row)
+        if let sheet = groups[setting]?.sheets[time] { sheets[sheet].add(row) }
     }
 }

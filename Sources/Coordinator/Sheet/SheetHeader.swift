@@ -1,5 +1,3 @@
-import SharedModel
-
 /// The text above the tables of a sheet.
 struct SheetHeader: Equatable {
     private let title: String
@@ -11,26 +9,34 @@ struct SheetHeader: Equatable {
     /// - Parameters:
     ///   - setting: What the sheet shows.
     ///   - sweep: The sweep's name.
-    ///   - varying: What of the settings differs between the sheets of the sweep.
+    ///   - varying: The axes in which the sheets of the sweep differ.
     ///   - em: Height of the labels' font in pixels.
-    init(_ setting: SheetContent.Setting, sweep: String, varying: SheetAxes, em: Int) {
-        title = setting.prompt.isEmpty ? "(no prompt)" : setting.prompt
+    init(_ setting: SheetContent.Setting, sweep: String, varying: Set<GridAxis>, em: Int) {
+        title = setting.values[.prompt].map { $0.isEmpty ? "(no prompt)" : $0 } ?? "All prompts"
         self.sweep = sweep
-        let described: [(axis: SheetAxes, text: String)] = [
-            (.model, setting.model),
-            (.sampler, setting.sampler.rawValue),
-            (.steps, setting.steps == 1 ? "1 step" : "\(setting.steps) steps"),
-            (.seed, "seed \(setting.seed)"),
-            (.size, "\(setting.width) × \(setting.height)"),
-            (
-                .negativePrompt,
-                setting.negativePrompt.isEmpty ? "no negative prompt" : "negative: \(setting.negativePrompt)"
-            ),
-            (.options, setting.options.summary),
-        ]
+        let described = Self.order.compactMap { axis in
+            setting.values[axis].map { (axis: axis, text: Self.words(axis, $0)) }
+        }
         difference = Self.line(described.filter { varying.contains($0.axis) }.map(\.text))
         settings = Self.line(described.filter { !varying.contains($0.axis) }.map(\.text))
         self.em = Double(em)
+    }
+
+    /// The prompt is the title; what is left out of a list is never told.
+    private static let order: [GridAxis] = [
+        .model, .style, .guidance, .sampler, .steps, .seed, .size, .negativePrompt, .options,
+    ]
+
+    private static func words(_ axis: GridAxis, _ value: String) -> String {
+        switch axis {
+        case .style: "style \(value)"
+        case .guidance: "guidance \(value)"
+        case .steps: value == "1" ? "1 step" : "\(value) steps"
+        case .seed: "seed \(value)"
+        case .size: value.replacing("x", with: " × ")
+        case .negativePrompt: value.isEmpty ? "no negative prompt" : "negative: \(value)"
+        case .model, .options, .prompt, .sampler: value
+        }
     }
 
     /// Height with the distance to what follows.
@@ -64,37 +70,5 @@ struct SheetHeader: Equatable {
 
     private static func line(_ parts: [String]) -> String {
         parts.filter { !$0.isEmpty }.joined(separator: "  ·  ")
-    }
-}
-
-/// Parts of a setting.
-struct SheetAxes: OptionSet {
-    let rawValue: Int
-
-    static let model = SheetAxes(rawValue: 1)
-    static let sampler = SheetAxes(rawValue: 2)
-    static let steps = SheetAxes(rawValue: 4)
-    static let seed = SheetAxes(rawValue: 8)
-    static let size = SheetAxes(rawValue: 16)
-    static let negativePrompt = SheetAxes(rawValue: 32)
-    static let options = SheetAxes(rawValue: 64)
-
-    init(rawValue: Int) {
-        self.rawValue = rawValue
-    }
-
-    /// The parts in which one of the settings differs from another.
-    init(varyingIn settings: [SheetContent.Setting]) {
-        self = []
-        guard let first = settings.first else { return }
-        for setting in settings {
-            if setting.model != first.model { insert(.model) }
-            if setting.sampler != first.sampler { insert(.sampler) }
-            if setting.steps != first.steps { insert(.steps) }
-            if setting.seed != first.seed { insert(.seed) }
-            if (setting.width, setting.height) != (first.width, first.height) { insert(.size) }
-            if setting.negativePrompt != first.negativePrompt { insert(.negativePrompt) }
-            if setting.options != first.options { insert(.options) }
-        }
     }
 }

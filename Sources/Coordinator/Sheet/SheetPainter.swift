@@ -19,22 +19,23 @@ struct SheetPainter {
 
     /// - Throws: ``CoordinatorError/drawing(problem:)`` when there is no memory to measure texts.
     init(
-        _ content: SheetContent, sweep: String, varying: SheetAxes, options: ContactSheet.Options, images: ImageReader
+        _ content: SheetContent, sweep: String, varying: Set<GridAxis>, options: ContactSheet.Options,
+        images: ImageReader
     ) throws {
         let setting = content.setting
         let ruler = try Canvas(width: 1, height: 1, background: SheetPalette.paper)
         let metrics = SheetMetrics(
-            width: setting.width, height: setting.height,
-            tile: options.tile ?? min(max(setting.width, setting.height, 16), ContactSheet.Options.largestDefaultTile)
+            width: content.width, height: content.height,
+            tile: options.tile ?? min(max(content.width, content.height, 16), ContactSheet.Options.largestDefaultTile)
         ) { em in
-            let widths = content.styles.map { style in
-                ruler.size(of: style, Self.rowLabel(em, lines: 1), width: Double(em * 10)).width
+            let widths = content.rows.map { label in
+                ruler.size(of: label, Self.rowLabel(em, lines: 1), width: Double(em * 10)).width
             }
             return Int((widths.max() ?? 0).rounded(.up))
         }
         let header = SheetHeader(setting, sweep: sweep, varying: varying, em: metrics.em)
         layout = SheetLayout(
-            rows: content.styles.count, columns: content.guidance.count, mostColumns: options.columns, metrics: metrics
+            rows: content.rows.count, columns: content.columns.count, mostColumns: options.columns, metrics: metrics
         ) { width in header.height(width: width, on: ruler) }
         self.content = content
         self.header = header
@@ -43,15 +44,25 @@ struct SheetPainter {
 
     var pageCount: Int { layout.pages.count }
 
+    /// Size of a page in pixels.
+    func size(page index: Int) -> (width: Int, height: Int) {
+        (layout.width, layout.pages[index].height)
+    }
+
     /// A page as a PNG file; `number` says which sheet of how many it is, or nothing.
     func png(page index: Int, number: String) throws -> [UInt8] {
-        let page = layout.pages[index]
+        let size = size(page: index)
+        let canvas = try Canvas(width: size.width, height: size.height, background: SheetPalette.paper)
+        try draw(page: index, number: number, on: canvas)
+        return try canvas.png()
+    }
+
+    /// Draws a page.
+    func draw(page index: Int, number: String, on canvas: Canvas) throws {
         let metrics = layout.metrics
-        let canvas = try Canvas(width: layout.width, height: page.height, background: SheetPalette.paper)
         header.draw(
             on: canvas, x: metrics.margin, y: metrics.margin, width: layout.width - 2 * metrics.margin, number: number)
-        for block in page.blocks { try draw(block, on: canvas) }
-        return try canvas.png()
+        for block in layout.pages[index].blocks { try draw(block, on: canvas) }
     }
 
     private func draw(_ block: SheetLayout.Block, on canvas: Canvas) throws {
@@ -60,20 +71,21 @@ struct SheetPainter {
         let columnLabel = TextStyle(size: em, color: SheetPalette.ink, isCentered: true)
         let labelY = Double(block.y) + em * 0.3
         canvas.draw(
-            "guidance", TextStyle(size: em, color: SheetPalette.muted), x: Double(metrics.margin), y: labelY,
+            content.across.rawValue, TextStyle(size: em, color: SheetPalette.muted), x: Double(metrics.margin),
+            y: labelY,
             width: Double(metrics.labelWidth) - em)
         for (offset, column) in block.columns.enumerated() {
             canvas.draw(
-                "\(content.guidance[column])", columnLabel, x: Double(metrics.tile(row: 0, column: offset).x),
+                content.columns[column], columnLabel, x: Double(metrics.tile(row: 0, column: offset).x),
                 y: labelY, width: Double(metrics.tileWidth))
         }
         let rowLabel = Self.rowLabel(metrics.em, lines: max(1, metrics.tileHeight * 3 / (metrics.em * 4)))
         for (rowOffset, row) in block.rows.enumerated() {
             let top = Double(block.y + metrics.tile(row: rowOffset, column: 0).y)
             let width = Double(metrics.labelWidth) - em
-            let height = canvas.size(of: content.styles[row], rowLabel, width: width).height
+            let height = canvas.size(of: content.rows[row], rowLabel, width: width).height
             canvas.draw(
-                content.styles[row], rowLabel, x: Double(metrics.margin),
+                content.rows[row], rowLabel, x: Double(metrics.margin),
                 y: top + (Double(metrics.tileHeight) - height) / 2, width: width)
             for (offset, column) in block.columns.enumerated() {
                 guard let tile = content.tile(row: row, column: column) else { continue }
@@ -87,9 +99,9 @@ struct SheetPainter {
     }
 
     private func draw(_ tile: SheetContent.Tile, on canvas: Canvas, in area: Rectangle) throws {
-        switch images.read(tile, width: content.setting.width, height: content.setting.height) {
+        switch images.read(tile) {
         case .success(let image):
-            try canvas.draw(image, in: area)
+            try canvas.draw(image, in: area.fitting(width: image.width, height: image.height))
         case .failure(let absence):
             canvas.fill(area, absence.isFault ? SheetPalette.failedTile : SheetPalette.emptyTile)
             let style = TextStyle(

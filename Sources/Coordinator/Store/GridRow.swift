@@ -42,14 +42,20 @@ package struct GridRow: Equatable, Sendable {
     package var worker: String?
     /// Attempts that ended with or in this cell.
     package var attempts: Int
+    /// `keep`, `reject`, or `disputed` where auditors differ.
     package var verdict: String?
+    /// What auditors found wrong, each reason once.
+    package var tags: [FlawTag] = []
+    /// What auditors wrote.
+    package var note: String?
+    package var measures: ImageMeasures?
     package var timings: Timing?
 }
 
 extension GridRow: Encodable {
     private enum CodingKeys: String, CodingKey {
         case position, prompt, style, guidance, seed, steps, sampler, width, height, cell, state, image, sha256, worker
-        case attempts, verdict, timings, options
+        case attempts, verdict, tags, note, measures, timings, options
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -71,6 +77,9 @@ extension GridRow: Encodable {
         try container.encode(worker, forKey: .worker)
         try container.encode(attempts, forKey: .attempts)
         try container.encode(verdict, forKey: .verdict)
+        try container.encode(tags, forKey: .tags)
+        try container.encode(note, forKey: .note)
+        try container.encode(measures, forKey: .measures)
         try container.encode(timings, forKey: .timings)
     }
 }

@@ -14,6 +14,10 @@ enum Schema {
         migrator.registerMigration("options") { db in
             for statement in options { try db.execute(sql: statement) }
         }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
+        migrator.registerMigration("large images") { db in try allowLargeImages(db) }
+        migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
+        migrator.registerMigration("opinions and measures") { db in try db.execute(sql: opinionsAndMeasures) }
         return migrator
     }()
 
@@ -254,4 +258,102 @@ enum Schema {
         LEFT JOIN verdict ON verdict.cell = cell.id
         """,
     ]
+
+    private static let tokens = """
+        -- Which worker came in with which join token: a token counts its uses, and outlives its expiry for those it let in.
+        CREATE TABLE admission (
+            token TEXT NOT NULL CHECK (length(token) = 64),         -- SHA-256 of its secret
+            identity TEXT NOT NULL CHECK (length(identity) = 32),   -- of the worker
+            admitted_at TEXT NOT NULL,
+            PRIMARY KEY (token, identity)
+        ) STRICT, WITHOUT ROWID
+        """
+
+    /// The longest image follows from a cell's size now; the table that says otherwise is written again.
+    private static func allowLargeImages(_ db: Database) throws {
+        // Whatever depends on the table is put back word for word.
+        let dependents = try String.fetchAll(
+            db,
+            sql: """
+                SELECT sql FROM sqlite_master
+                WHERE sql IS NOT NULL AND (type = 'view' OR (tbl_name = 'image' AND type IN ('index', 'trigger')))
+                ORDER BY type = 'trigger'
+                """)
+        let views = try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'view'")
+        for view in views { try db.execute(sql: "DROP VIEW \(view.quotedDatabaseIdentifier)") }
+        try db.execute(
+            sql: """
+                -- One image a cell, for good: images/<first 2 digits>/<sha256>.png.
+                CREATE TABLE new_image (
+                    cell INTEGER PRIMARY KEY REFERENCES cell (id),
+                    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+                    bytes INTEGER NOT NULL CHECK (bytes > 0),
+                    attempt INTEGER NOT NULL REFERENCES attempt (id),
+                    late INTEGER NOT NULL CHECK (late IN (0, 1)),   -- it came after its attempt had ended
+                    stored_at TEXT NOT NULL
+                ) STRICT;
+                INSERT INTO new_image SELECT cell, sha256, bytes, attempt, late, stored_at FROM image;
+                DROP TABLE image;
+                ALTER TABLE new_image RENAME TO image;
+                """)
+        for statement in dependents { try db.execute(sql: statement) }
+    }
+
+    private static let leasing = """
+        -- Set on a speculative copy of another attempt's cells, which that one keeps holding; the first result wins.
+        ALTER TABLE attempt ADD COLUMN copy_of INTEGER REFERENCES attempt (id);
+        CREATE INDEX attempt_copy ON attempt (copy_of) WHERE state = 'live' AND copy_of IS NOT NULL;
+        -- Attempts whose worker ended while they held this cell, whichever cell it was rendering.
+        ALTER TABLE cell ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0 CHECK (deaths >= 0);
+        -- Why the worker is granted nothing, for people.
+        ALTER TABLE worker ADD COLUMN note TEXT;
+        -- Models that a worker can't render, as it said itself since it last joined.
+        CREATE TABLE inability (
+            worker INTEGER NOT NULL REFERENCES worker (id),
+            fingerprint INTEGER NOT NULL REFERENCES phrase (id),
+            reason TEXT NOT NULL,
+            PRIMARY KEY (worker, fingerprint)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let opinionsAndMeasures = """
+        -- What each auditor said of an image, in the order of saying it: the latest counts, and undoing deletes it.
+        CREATE TABLE opinion (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            cell INTEGER NOT NULL REFERENCES cell (id),
+            auditor TEXT NOT NULL CHECK (length(auditor) BETWEEN 1 AND 64),
+            verdict TEXT NOT NULL CHECK (verdict IN ('keep', 'reject')),
+            tags TEXT NOT NULL DEFAULT '',  -- what is wrong, parted by commas
+            note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 2000),
+            given_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX opinion_latest ON opinion (cell, auditor, id);
+        INSERT INTO opinion (cell, auditor, verdict, note, given_at)
+            SELECT cell, 'unknown', verdict, substr(note, 1, 2000), given_at FROM verdict
+            WHERE verdict IN ('keep', 'reject');
+        DROP TABLE verdict;
+
+        -- The latest opinion of each auditor on each cell.
+        CREATE VIEW opinion_now AS
+        SELECT * FROM opinion WHERE id IN (SELECT max(id) FROM opinion GROUP BY cell, auditor);
+
+        -- What the auditors make of a cell together: one says keep and nobody says reject, or they differ.
+        CREATE VIEW verdict AS
+        SELECT cell,
+            CASE WHEN sum(verdict = 'reject') = 0 THEN 'keep' WHEN sum(verdict = 'keep') = 0 THEN 'reject'
+                ELSE 'disputed' END AS verdict,
+            count(*) AS auditors, group_concat(nullif(tags, ''), ',') AS tags,
+            group_concat(nullif(note, ''), ' / ') AS note, max(given_at) AS given_at
+        FROM opinion_now GROUP BY cell;
+
+        -- What can be measured of an image's pixels: hints, no verdicts.
+        CREATE TABLE measure (
+            cell INTEGER PRIMARY KEY REFERENCES image (cell) ON DELETE CASCADE,
+            contrast REAL NOT NULL,     -- standard deviation of the luma, 0 to 0.5
+            sharpness REAL NOT NULL,    -- variance of the luma's Laplacian, in squared steps of 255
+            highlights REAL NOT NULL,   -- share of pixels that are white, or nearly
+            shadows REAL NOT NULL,      -- share of pixels that are black, or nearly
+            saturation REAL NOT NULL    -- mean distance of the strongest from the weakest colour, 0 to 1
+        ) STRICT;
+        """
 }

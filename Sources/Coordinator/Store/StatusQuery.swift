@@ -42,17 +42,20 @@ enum StatusQuery {
     private static func workers(_ db: Database, isServed: Bool) throws -> [SweepStatus.Worker] {
         try db.rows(
             """
-            SELECT name, device, connected, done, seconds,
+            SELECT name, device, connected, done, seconds, note,
                 EXISTS (SELECT 1 FROM attempt WHERE attempt.worker = worker.id AND attempt.state = 'live') AS working
             FROM worker ORDER BY connected DESC, id LIMIT \(workersShown)
             """
         ).map { row in
             let isConnected = isServed && row["connected"] as Bool
             let done: Int = row["done"]
+            // Those whose images were found on the disk again have no times.
+            let seconds: Double = row["seconds"]
+            let note: String? = isConnected ? row["note"] : nil
+            let state: SweepStatus.Worker.State = row["working"] ? .working : note == nil ? .idle : .quarantined
             return SweepStatus.Worker(
-                name: row["name"], device: row["device"],
-                state: isConnected ? (row["working"] as Bool ? .working : .idle) : .away, done: done,
-                secondsPerImage: done > 0 ? row["seconds"] as Double / Double(done) : nil)
+                name: row["name"], device: row["device"], state: isConnected ? state : .away, done: done,
+                secondsPerImage: done > 0 && seconds > 0 ? seconds / Double(done) : nil, note: note)
         }
     }
 

@@ -6,8 +6,16 @@ package import SharedModel
 ///
 /// Every method blocks while it reads; keep it off the cooperative pool where that matters.
 package struct SweepReader: Sendable {
-    private let database: DatabaseQueue
-    private let directory: SweepDirectory
+    let database: DatabaseQueue
+    let directory: SweepDirectory
+
+    private static let rowQuery = """
+        SELECT grid.*, verdict.tags, verdict.note, measure.contrast, measure.sharpness, measure.highlights,
+            measure.shadows, measure.saturation
+        FROM grid JOIN position AS place ON place.id = grid.position
+        LEFT JOIN verdict ON verdict.cell = place.cell
+        LEFT JOIN measure ON measure.cell = place.cell
+        """
 
     /// - Throws: ``CoordinatorError`` when the directory holds no sweep, or one of another version.
     package init(_ directory: SweepDirectory) throws {
@@ -51,11 +59,26 @@ package struct SweepReader: Sendable {
         }
     }
 
+    /// How many workers each join token has let in, by the SHA-256 of its secret.
+    func admissions() throws -> [String: Int] {
+        try database.read { db in
+            let rows = try db.rows("SELECT token, count(*) AS joined FROM admission GROUP BY token")
+            return Dictionary(rows.map { ($0["token"], $0["joined"]) }) { first, _ in first }
+        }
+    }
+
     /// Hands every position to `body`, in grid order, from one consistent look at the database.
     package func forEachRow(_ body: (GridRow) throws -> Void) throws {
         try database.read { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM grid ORDER BY position")
+            let rows = try Row.fetchCursor(db, sql: Self.rowQuery + " ORDER BY grid.position")
             while let row = try rows.next() { try body(try Self.gridRow(row)) }
+        }
+    }
+
+    /// One position; `nil` when the grid has none of that number.
+    package func row(_ position: Int) throws -> GridRow? {
+        try database.read { db in
+            try db.row(Self.rowQuery + " WHERE grid.position = ?", [position]).map(Self.gridRow)
         }
     }
 
@@ -85,6 +108,7 @@ package struct SweepReader: Sendable {
             steps: row["steps"], sampler: sampler, width: row["width"], height: row["height"],
             options: options.named(files), cell: cell,
             state: row["state"], reason: row["reason"], image: row["image"], sha256: row["sha256"],
-            worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"], timings: timings)
+            worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"],
+            tags: FlawTag.list(row["tags"] ?? ""), note: row["note"], measures: ImageMeasures(row), timings: timings)
     }
 }

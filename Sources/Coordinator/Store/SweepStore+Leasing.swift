@@ -24,32 +24,33 @@ extension SweepStore {
     /// Crashes, or failures, after which a cell is parked instead of being tried again.
     static let crashLimit = 3
 
-    /// Leases the first shard with pending cells to a worker: all of them that fit in one grant.
+    /// Leases cells of the first shard with pending ones to a worker, as many as fit in one grant and no more than
+    /// `limit`.
     ///
-    /// A cell that a worker crashed in is granted last in its shard and alone, so that it takes nothing down with it; one
-    /// that failed is granted last too.
+    /// A cell that a worker crashed in is granted last and alone, so that it takes nothing down with it; one that failed
+    /// is granted last too. Where two workers ended without a culprit, the shard is granted later than all others, and in
+    /// ever smaller pieces, until the culprit is alone.
     ///
     /// - Parameters:
     ///   - lease: The lease to be.
     ///   - identity: The worker's.
     ///   - hasCompany: Whether another worker is connected: what this one failed is then left to that one.
+    ///   - limit: The most cells.
     /// - Returns: `nil` when no cell is pending for this worker.
     /// - Throws: What the database says, and ``CoordinatorError`` for a cell with values that no plan wrote.
-    func claim(lease: LeaseID, identity: String, hasCompany: Bool = false) async throws -> Grant? {
+    func claim(
+        lease: LeaseID, identity: String, hasCompany: Bool = false, limit: Int = WireLimits.grantedCells
+    ) async throws -> Grant? {
         let timestamp = timestamp
         return try await committer.perform { db in
-            let worker: Int64? = try db.row("SELECT id FROM worker WHERE identity = ?", [identity])?["id"]
+            guard let worker = try db.row("SELECT id FROM worker WHERE identity = ?", [identity]) else { return nil }
+            let id: Int64 = worker["id"]
             // No worker has the id 0.
-            let avoided = hasCompany ? worker ?? 0 : 0
-            guard let first = try db.row(Self.nextShard, [avoided]) else { return nil }
-            let shard: Int64 = first["shard"]
-            let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, db)
-            let attempt: Int64? = try db.row(
-                """
-                INSERT INTO attempt (lease, shard, worker, state, granted_at)
-                SELECT ?, ?, id, 'live', ? FROM worker WHERE identity = ? RETURNING id
-                """, [lease.hex, shard, timestamp, identity])?["id"]
-            guard let attempt, let model = chosen.first?.model else { return nil }
+            let avoided = hasCompany ? id : 0
+            guard let shard = try Self.nextShard(for: id, notFailedBy: avoided, db) else { return nil }
+            let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, limit: limit, db)
+            guard let model = chosen.first?.model else { return nil }
+            let attempt = try Self.insertAttempt(lease, shard: shard, worker: id, at: timestamp, db)
             for (id, _, _) in chosen {
                 try db.run(
                     "UPDATE cell SET state = 'leased', attempt = ? WHERE id = ? AND state = 'pending'", [attempt, id])
@@ -59,13 +60,33 @@ extension SweepStore {
         }
     }
 
-    /// Ends a lease and makes what is undone of it pending again.
+    /// - Returns: The id of the new row.
+    static func insertAttempt(
+        _ lease: LeaseID, shard: Int64, worker: Int64, copyOf original: Int64? = nil, at timestamp: String,
+        _ db: Database
+    ) throws -> Int64 {
+        try db.run(
+            "INSERT INTO attempt (lease, shard, worker, state, granted_at, copy_of) VALUES (?, ?, ?, 'live', ?, ?)",
+            [lease.hex, shard, worker, timestamp, original])
+        return db.lastInsertedRowID
+    }
+
+    /// Ends a lease and makes what is undone of it pending again, or leaves it to its copy if there is one.
     ///
-    /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked.
+    /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked. Where
+    /// nobody knows which cell it was, and there was only one, it was that one; not at its first deaths, for a grant that is
+    /// lost with its connection looks the same.
     ///
+    /// - Parameters:
+    ///   - lease: The lease.
+    ///   - ending: How it ended.
+    ///   - blamed: The cell that was being rendered.
+    ///   - isFirst: Whether it was the worker's oldest lease, which is the one that is being rendered.
+    ///   - reason: Why, for people.
     /// - Returns: The cell that was parked, if any.
+    /// - Throws: What the database says.
     func end(
-        _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, reason: String
+        _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, isFirst: Bool = true, reason: String
     ) async throws -> CellKey? {
         let timestamp = timestamp
         return try await committer.perform { db in
@@ -79,12 +100,19 @@ extension SweepStore {
             let worker: String = ended["worker"]
             try Self.note(db, at: timestamp, ending.rawValue, worker: worker, "Lease of \(worker) \(ending): \(reason)")
             var parked: CellKey?
-            if let blamed, try Self.blame(blamed, attempt: attempt, worker: worker, reason: reason, db) {
-                parked = blamed
-                try Self.note(
-                    db, at: timestamp, "failed", worker: worker, cell: blamed.hex, "A cell was parked: \(reason)")
+            if ending != .released, isFirst || blamed != nil {
+                try db.run("UPDATE cell SET deaths = deaths + 1 WHERE attempt = ?", [attempt])
+                if let culprit = try blamed ?? Self.onlyCell(of: attempt, db),
+                    try Self.blame(culprit, attempt: attempt, worker: worker, reason: reason, db)
+                {
+                    parked = culprit
+                    try Self.note(
+                        db, at: timestamp, "failed", worker: worker, cell: culprit.hex, "A cell was parked: \(reason)")
+                }
             }
+            try Self.leaveToCopy(attempt, db)
             try db.run("UPDATE cell SET state = 'pending', attempt = NULL WHERE attempt = ?", [attempt])
+            _ = try Self.finishCopies(at: timestamp, db)
             return parked
         }
     }
@@ -139,50 +167,89 @@ extension SweepStore {
         try await committer.perform { db in try Self.isUnfinished(db) }
     }
 
+    /// Cells that nobody holds, counted no further than `limit`.
+    func pendingCount(upTo limit: Int) async throws -> Int {
+        try await committer.perform { db in
+            try db.count(
+                "SELECT count(*) FROM (SELECT 1 FROM cell WHERE state = 'pending' AND shard IS NOT NULL LIMIT ?)",
+                [limit])
+        }
+    }
+
     static func isUnfinished(_ db: Database) throws -> Bool {
-        if try db.row(nextShard, [0]) != nil { return true }
+        if try db.row(anyPending) != nil { return true }
         return try db.row("SELECT 1 FROM cell WHERE attempt IS NOT NULL AND shard IS NOT NULL LIMIT 1") != nil
     }
 
-    private static let nextShard = """
-        SELECT shard FROM cell
-        WHERE state = 'pending' AND shard IS NOT NULL
-            AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
-        ORDER BY shard LIMIT 1
-        """
+    private static let anyPending = "SELECT shard FROM cell WHERE state = 'pending' AND shard IS NOT NULL LIMIT 1"
+
+    /// The first shard with a pending cell that the worker may have; those that killed workers come after all others.
+    private static func nextShard(for worker: Int64, notFailedBy avoided: Int64, _ db: Database) throws -> Int64? {
+        let isUnable = try db.row("SELECT 1 FROM inability WHERE worker = ? LIMIT 1", [worker]) != nil
+        for isHarmless in [true, false] {
+            let shard = try db.row(
+                """
+                SELECT shard FROM cell
+                WHERE state = 'pending' AND shard IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1)
+                    \(isHarmless ? "AND crashes = 0 AND deaths < 2" : "")
+                    \(isUnable ? "AND fingerprint NOT IN (SELECT fingerprint FROM inability WHERE worker = ?2)" : "")
+                ORDER BY shard LIMIT 1
+                """, isUnable ? [avoided, worker] : [avoided])
+            if let shard { return shard["shard"] }
+        }
+        return nil
+    }
 
     private static func pendingCells(
-        of shard: Int64, notFailedBy avoided: Int64, _ db: Database
-    ) throws -> [(id: Int64, model: String, cell: GrantedCell)] {
+        of shard: Int64, notFailedBy avoided: Int64, limit: Int, _ db: Database
+    ) throws -> [ChosenCell] {
         let rows = try db.rows(
             """
-            SELECT cell.*, fingerprint.text AS fingerprint_text, prompt.text AS prompt_text,
-                negative.text AS negative_text, model.text AS model_text, raw.text AS raw_text,
-                raw_negative.text AS raw_negative_text, style.text AS style_text, position.files AS files_text
-            FROM cell
-            JOIN phrase AS fingerprint ON fingerprint.id = cell.fingerprint
-            JOIN phrase AS prompt ON prompt.id = cell.prompt
-            JOIN phrase AS negative ON negative.id = cell.negative_prompt
-            JOIN position ON position.id = cell.position
-            JOIN phrase AS model ON model.id = position.model
-            JOIN phrase AS raw ON raw.id = position.prompt
-            JOIN phrase AS raw_negative ON raw_negative.id = position.negative_prompt
-            JOIN phrase AS style ON style.id = position.style
+            \(chosenCells)
             WHERE cell.shard = ? AND cell.state = 'pending' AND cell.shard IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
-            ORDER BY cell.crashes > 0, EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id), cell.rank LIMIT ?
-            """, [shard, avoided, WireLimits.grantedCells])
-        var chosen: [(id: Int64, model: String, cell: GrantedCell)] = []
+            ORDER BY cell.crashes > 0, max(cell.deaths, 1), EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id),
+                cell.rank
+            LIMIT ?
+            """, [shard, avoided, min(max(limit, 1), WireLimits.grantedCells)])
+        let size = try db.count("SELECT cells FROM shard WHERE id = ?", [shard])
+        return try choose(rows) { row in
+            let deaths: Int = row["deaths"]
+            // The second death halves the shard, the next one that half, and so on.
+            return row["crashes"] as Int > 0 ? 1 : deaths < 2 ? .max : max(1, deaths > 32 ? 1 : size >> (deaths - 1))
+        }
+    }
+
+    typealias ChosenCell = (id: Int64, model: String, cell: GrantedCell)
+
+    /// Everything that a grant says of a cell; to be followed by a condition.
+    static let chosenCells = """
+        SELECT cell.*, fingerprint.text AS fingerprint_text, prompt.text AS prompt_text,
+            negative.text AS negative_text, model.text AS model_text, raw.text AS raw_text,
+            raw_negative.text AS raw_negative_text, style.text AS style_text, position.files AS files_text
+        FROM cell
+        JOIN phrase AS fingerprint ON fingerprint.id = cell.fingerprint
+        JOIN phrase AS prompt ON prompt.id = cell.prompt
+        JOIN phrase AS negative ON negative.id = cell.negative_prompt
+        JOIN position ON position.id = cell.position
+        JOIN phrase AS model ON model.id = position.model
+        JOIN phrase AS raw ON raw.id = position.prompt
+        JOIN phrase AS raw_negative ON raw_negative.id = position.negative_prompt
+        JOIN phrase AS style ON style.id = position.style
+        """
+
+    /// Takes rows for as long as they fit in one frame, and into the piece that each of them may be granted in.
+    static func choose(_ rows: [Row], piece: (Row) -> Int) throws -> [ChosenCell] {
+        var chosen: [ChosenCell] = []
         var bytes = 0
         for row in rows {
             guard let granted = grantedCell(row) else {
                 throw CoordinatorError.store("cell \(row["id"] as Int64) holds values that no plan wrote")
             }
             bytes += granted.wireBytes
-            let hasCrashed = row["crashes"] as Int > 0
-            guard chosen.isEmpty || (bytes <= GrantSize.limit && !hasCrashed) else { break }
+            guard chosen.isEmpty || (bytes <= GrantSize.limit && chosen.count < piece(row)) else { break }
             chosen.append((row["id"], row["model_text"], granted))
-            if hasCrashed { break }
         }
         return chosen
     }
@@ -218,5 +285,12 @@ extension SweepStore {
                 row["id"] as Int64,
             ])
         return true
+    }
+
+    /// The cell that an attempt holds, if it holds just one, and that has died often enough.
+    private static func onlyCell(of attempt: Int64, _ db: Database) throws -> CellKey? {
+        let held = try db.rows("SELECT key, deaths FROM cell WHERE attempt = ? LIMIT 2", [attempt])
+        guard held.count == 1, held[0]["deaths"] as Int >= crashLimit else { return nil }
+        return CellKey(hex: held[0]["key"])
     }
 }

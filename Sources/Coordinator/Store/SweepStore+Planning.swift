@@ -103,13 +103,15 @@ private struct PlanWriter {
                 """)
         let update = try db.makeStatement(sql: "UPDATE cell SET shard = ?, rank = ?, position = ? WHERE id = ?")
         var next = Int64(try db.count("SELECT coalesce(max(id) + 1, 1) FROM cell"))
-        var ids: [Int64] = []
-        ids.reserveCapacity(plan.cells.count)
-        for (planned, place) in zip(plan.cells, check.places) {
+        var ids = [Int64](repeating: 0, count: plan.cells.count)
+        // In the order of their keys: with a million cells the index of the keys is larger than the cache, and to fill it at
+        // random would write each of its pages many times.
+        for index in plan.cells.indices.sorted(by: { plan.cells[$0].key < plan.cells[$1].key }) {
+            let (planned, place) = (plan.cells[index], check.places[index])
             let shard = firstShard + Int64(place.shard)
             if let id = known[planned.key.hex] {
                 try write(update, [shard, place.rank, planned.firstPosition, id])
-                ids.append(id)
+                ids[index] = id
                 continue
             }
             let cell = planned.cell
@@ -121,7 +123,7 @@ private struct PlanWriter {
                     cell.sampler.rawValue, cell.width, cell.height, text(cell.options), shard, place.rank,
                     planned.firstPosition,
                 ])
-            ids.append(next)
+            ids[index] = next
             next += 1
         }
         return ids

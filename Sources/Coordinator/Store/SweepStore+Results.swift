@@ -18,6 +18,21 @@ enum DeliveryAnswer: Equatable, Sendable {
 }
 
 extension SweepStore {
+    /// The sweep file's name for the model with a fingerprint; `nil` when no position needs it.
+    func modelName(of fingerprint: String) async throws -> String? {
+        try await committer.perform { db in
+            let row = try db.row(
+                """
+                SELECT model.text AS name FROM phrase AS hash
+                JOIN cell ON cell.fingerprint = hash.id
+                JOIN position ON position.cell = cell.id
+                JOIN phrase AS model ON model.id = position.model
+                WHERE hash.text = ? LIMIT 1
+                """, [fingerprint])
+            return row?["name"]
+        }
+    }
+
     /// Judges an offer before its bytes are asked for. Reads only.
     func judge(_ offer: Offer, from identity: String) async throws -> OfferAnswer {
         try await committer.perform { db in
@@ -78,8 +93,21 @@ extension SweepStore {
             try db.run(
                 "UPDATE worker SET done = done + 1, seconds = seconds + ? WHERE identity = ?",
                 [timings.encode + timings.denoise + timings.decode + timings.png, identity])
-            return .stored(
-                position: done?["position"] ?? 0, ended: try Self.finish(holder.map { [$0] } ?? [], at: timestamp, db))
+            let ended = try Self.finish(holder.map { [$0] } ?? [], at: timestamp, db)
+            return .stored(position: done?["position"] ?? 0, ended: ended + (try Self.finishCopies(at: timestamp, db)))
+        }
+    }
+
+    /// Whether a row has the hash of an offer that was answered, or may get it.
+    ///
+    /// - Returns: `true` when the database can't tell.
+    func needsFile(of offer: Offer, after outcome: Ack.Outcome) async -> Bool {
+        switch outcome {
+        case .stored, .later: true
+        case .duplicate, .refused:
+            (try? await committer.perform { db in
+                try db.count("SELECT count(*) FROM image WHERE sha256 = ?", [offer.sha256])
+            }) != 0
         }
     }
 
@@ -95,7 +123,7 @@ extension SweepStore {
         return try await committer.perform { db in
             let holder = try db.row(
                 """
-                SELECT attempt.id, worker.id AS worker, worker.name
+                SELECT attempt.id, attempt.copy_of, worker.id AS worker, worker.name
                 FROM attempt JOIN worker ON worker.id = attempt.worker
                 WHERE attempt.lease = ? AND attempt.state = 'live' AND worker.identity = ?
                 """, [fail.lease.hex, identity])
@@ -106,15 +134,20 @@ extension SweepStore {
                 UPDATE cell SET state = 'pending', attempt = NULL, attempts = attempts + 1
                 WHERE key = ? AND attempt = ? RETURNING id, position
                 """, [fail.cell.hex, attempt])
-            guard let cell else { return (nil, []) }
+            guard let cell = try cell ?? Self.cell(fail.cell, ofCopy: holder, db) else { return (nil, []) }
             let id: Int64 = cell["id"]
+            let keeper: Int64? = try db.row("SELECT attempt FROM cell WHERE id = ?", [id])?["attempt"]
             let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason
             let isParked = try Self.countFailure(of: id, by: holder["worker"], db)
-            if isParked { try db.run("UPDATE cell SET state = 'failed', reason = ? WHERE id = ?", [reason, id]) }
+            if isParked {
+                try db.run("UPDATE cell SET state = 'failed', attempt = NULL, reason = ? WHERE id = ?", [reason, id])
+            }
             try Self.note(
                 db, at: timestamp, "failed", worker: holder["name"], cell: fail.cell.hex,
                 "A cell failed\(isParked ? "" : " and is tried again"): \(reason)")
-            return (isParked ? cell["position"] : nil, try Self.finish([attempt], at: timestamp, db))
+            let held = holder["copy_of"] as Int64? == nil ? [attempt] : []
+            let ended = try Self.finish(held + (isParked ? keeper.map { [$0] } ?? [] : []), at: timestamp, db)
+            return (isParked ? cell["position"] : nil, ended + (try Self.finishCopies(at: timestamp, db)))
         }
     }
 
@@ -127,7 +160,7 @@ extension SweepStore {
             try db.run("DELETE FROM failure WHERE cell IN (SELECT id FROM cell WHERE state = 'failed')")
             let count = try db.run(
                 """
-                UPDATE cell SET state = 'pending', crashes = 0, reason = NULL
+                UPDATE cell SET state = 'pending', crashes = 0, deaths = 0, reason = NULL
                 WHERE state = 'failed' AND shard IS NOT NULL
                 """)
             if count > 0 { try Self.note(db, at: timestamp, "retry", "\(count) failed cells are tried again") }
@@ -149,7 +182,7 @@ extension SweepStore {
     private static let notGranted = "The cell was not granted under this lease to this worker."
 
     /// Ends those of `attempts` that hold no cell any more.
-    private static func finish(_ attempts: [Int64], at timestamp: String, _ db: Database) throws -> [LeaseID] {
+    static func finish(_ attempts: [Int64], at timestamp: String, _ db: Database) throws -> [LeaseID] {
         try attempts.compactMap { attempt in
             let row = try db.row(
                 """

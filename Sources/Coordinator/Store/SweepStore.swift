@@ -34,6 +34,19 @@ final class SweepStore: Sendable {
         }
     }
 
+    /// Looks for what only a crash of the host or a foreign hand can have left. Blocks.
+    ///
+    /// - Throws: ``CoordinatorError/damagedDatabase(path:problem:)``.
+    func verify() throws {
+        do {
+            let problems = try database.read { db in try Invariants.violations(db) }
+            guard let problem = problems.first else { return }
+            throw CoordinatorError.damagedDatabase(path: path, problem: problem)
+        } catch let error as DatabaseError {
+            throw Self.explain(error, path: path)
+        }
+    }
+
     /// Ends the connection after what is queued, so that no `-wal` file stays behind.
     func close() async {
         // Closing fails only while a statement runs, and then the next start recovers the -wal file.

@@ -28,6 +28,24 @@ package struct Conditioning: Equatable, Sendable {
         return copy
     }
 
+    /// Texts of one length: each is repeated until all are as long as their least common multiple.
+    ///
+    /// Attention weighs a repeated text as it weighs the text, so that the repetition changes nothing but rounding.
+    static func evened(_ texts: [Conditioning]) -> [Conditioning] {
+        let length = texts.reduce(1) { common, text in
+            var (greater, less) = (common, max(text.tokenCount, 1))
+            while less > 0 { (greater, less) = (less, greater % less) }
+            return common / greater * max(text.tokenCount, 1)
+        }
+        return texts.map { text in
+            guard text.tokenCount < length, text.tokenCount > 0 else { return text }
+            var repeated = text
+            repeated.states = Array(repeatElement(text.states, count: length / text.tokenCount).joined())
+            repeated.tokenCount = length
+            return repeated
+        }
+    }
+
     /// Zeros in the place of every number that came from the text.
     package var blanked: Conditioning {
         Conditioning(

@@ -14,7 +14,6 @@ package final class Pipeline {
     private let conditioner: TextConditioner
     private let unet: UNet
     private let decoder: VAEDecoder
-    private let schedule: NoiseSchedule
     /// Size of the row before, whose buffers fit no other.
     private var lastSize: (width: Int, height: Int)?
 
@@ -33,7 +32,6 @@ package final class Pipeline {
         conditioner = try TextConditioner(model: model, device: device)
         unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
         decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
-        schedule = NoiseSchedule(model.config.scheduler)
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
@@ -61,7 +59,7 @@ package final class Pipeline {
             device.trim()
             lastSize = (row.width, row.height)
         }
-        let sampler = try Sampler(row.sampler, schedule: schedule, steps: row.steps)
+        let sampler = try sampler(for: row)
         // Cells with and without guidance take different batches.
         let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
         var shared: SharedWork?
@@ -73,7 +71,13 @@ package final class Pipeline {
                 let sharers = isSharing ? row.guidances.count : 1
                 let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(
                     where: isGuiding)
-                work = try prepare(row, sampler: sampler, isGuided: isGuided, sharers: sharers)
+                let prepared = try prepare(
+                    row, sampler: sampler, isGuided: isGuided, sharers: sharers,
+                    progress: { step in
+                        progress(RowProgress(indices: indices, step: step, steps: sampler.stepCount))
+                    })
+                guard let prepared else { return }
+                work = prepared
                 shared = work
             }
             guard try denoise(indices, of: row, with: work, sampler: sampler, progress: progress, emit: emit) else {
@@ -121,54 +125,111 @@ package final class Pipeline {
 extension Pipeline {
     /// What the cells of a row have in common.
     private struct SharedWork {
-        /// Negative and positive text; only the positive one without guidance.
-        var texts: UNet.Context
-        /// The positive text alone, for cells without guidance among cells with it.
-        var positive: UNet.Context
+        /// What the UNet is told, for the steps up to and without an end.
+        var guides: [Guide]
         var latentShape: LatentShape
-        /// Latents before the first step, and the generator that the steps of ancestral samplers go on with.
+        /// The evaluation that the cells part at.
+        var start: Int
+        /// Latents before it, and what the evaluations before it left behind.
         var latents: [Float]
-        var generator: TorchGenerator
-        /// The first evaluation, for each of ``texts``; none if the UNet reads the guidance, which differs.
+        var state: SamplerState
+        var noise: NoiseStream
+        /// That evaluation, for each text of its guide; none if the UNet reads the guidance, which differs.
         var first: [[Float]]
         /// A cell's part of the seconds spent here.
         var encodeShare: Double
         var firstShare: Double
+
+        func guide(at step: Int) -> Guide {
+            guides.first { step < $0.end } ?? guides[guides.count - 1]
+        }
     }
 
-    private func prepare(_ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int) throws -> SharedWork {
+    /// What the UNet is told up to a step.
+    private struct Guide {
+        let end: Int
+        /// Negative and positive text; only the positive one without guidance.
+        let texts: UNet.Context
+        /// The positive text alone, for evaluations without guidance.
+        let positive: UNet.Context
+    }
+
+    private func sampler(for row: RowRequest) throws -> Sampler {
+        var scheduler = config.scheduler
+        if let type = row.options.predictionType { scheduler.predictionType = type }
+        if let isZero = row.options.hasZeroTerminalSNR { scheduler.hasZeroTerminalSNR = isZero }
+        return try Sampler(
+            row.sampler, schedule: NoiseSchedule(scheduler), steps: row.steps, isXL: config.textEncoders.count > 1)
+    }
+
+    /// Does what the cells have in common: the texts, the evaluations before guidance begins, and the first one with it.
+    ///
+    /// - Returns: `nil` if `progress` said to stop.
+    private func prepare(
+        _ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int, progress: (_ step: Int) -> Bool
+    ) throws -> SharedWork? {
         let clock = SuspendingClock()
         let start = clock.now
-        let conditionings = try conditionings(of: row, isGuided: isGuided)
-        let texts = try unet.context(of: conditionings)
-        let positive = isGuided ? try unet.context(of: conditionings.suffix(1)) : texts
+        let guides = try guides(of: row, isGuided: isGuided)
         let encodedAt = clock.now
 
         let scale = config.vae.upscaling
         let shape = LatentShape(
             channels: config.vae.latentChannels, height: row.height / scale, width: row.width / scale)
-        var generator = TorchGenerator(seed: row.seed)
-        let latents = generator.normals(shape.count).map { $0 * sampler.initialNoiseScale }
-        let first =
-            unet.readsGuidance
-            ? []
-            : try evaluate(
-                [[Float]](repeating: latents, count: conditionings.count), shape: shape, step: 0, sampler: sampler,
-                context: texts)
-        return SharedWork(
-            texts: texts, positive: positive, latentShape: shape, latents: latents, generator: generator,
-            first: first,
-            encodeShare: (encodedAt - start).seconds / Double(sharers),
-            firstShare: (clock.now - encodedAt).seconds / Double(sharers))
+        var noise = sampler.makeNoise(seed: row.seed, source: row.options.noiseSource)
+        let latents = noise.normals(shape.count).map { $0 * sampler.initialNoiseScale }
+        var work = SharedWork(
+            guides: guides, latentShape: shape, start: 0, latents: latents, state: sampler.makeState(), noise: noise,
+            first: [], encodeShare: (encodedAt - start).seconds / Double(sharers), firstShare: 0)
+        guard !unet.readsGuidance else { return work }
+        while work.start < sampler.timesteps.count - 1, !row.options.guides(atSigma: sampler.sigma(at: work.start)) {
+            guard try evaluateAlike(&work, sampler: sampler, progress: progress) else { return nil }
+        }
+        let guide = work.guide(at: sampler.step(of: work.start))
+        work.first = try evaluate(
+            [[Float]](repeating: work.latents, count: isGuided ? 2 : 1), shape: shape, index: work.start,
+            sampler: sampler, context: guide.texts)
+        work.firstShare = (clock.now - encodedAt).seconds / Double(sharers)
+        return work
     }
 
-    /// What the UNet is told: the negative text, if there is guidance, and the positive one.
-    private func conditionings(of row: RowRequest, isGuided: Bool) throws -> [Conditioning] {
-        let encoded = try conditioner(isGuided ? [row.negativePrompt, row.prompt] : [row.prompt])
+    /// An evaluation without guidance, the same for all cells.
+    ///
+    /// - Returns: whether to go on.
+    private func evaluateAlike(
+        _ work: inout SharedWork, sampler: Sampler, progress: (_ step: Int) -> Bool
+    ) throws -> Bool {
+        let guide = work.guide(at: sampler.step(of: work.start))
+        let prediction = try evaluate(
+            [work.latents], shape: work.latentShape, index: work.start, sampler: sampler, context: guide.positive)[0]
+        let fresh = sampler.noise(at: work.start, count: work.latents.count, from: &work.noise)
+        sampler.step(work.start, prediction: prediction, noise: fresh, latents: &work.latents, state: &work.state)
+        work.start += 1
+        return progress(sampler.stepsDone(after: work.start - 1))
+    }
+
+    /// What the UNet is told, over the steps: the negative text, if there is guidance, and the positive one.
+    private func guides(of row: RowRequest, isGuided: Bool) throws -> [Guide] {
         let size = SizeCondition(width: row.width, height: row.height)
-        return encoded.enumerated().map { index, text in
-            let isBlank = index < encoded.count - 1 && row.negativePrompt.isEmpty && config.zeroesEmptyPrompt
-            return (isBlank ? text.blanked : text).sized(size)
+        let options = row.options
+        let positive = try conditioner.timeline(of: row.prompt, steps: row.steps, options: options)
+        guard isGuided else {
+            return try positive.map { part in
+                let context = try unet.context(of: [part.conditioning.sized(size)])
+                return Guide(end: part.end, texts: context, positive: context)
+            }
+        }
+        var negative = try conditioner.timeline(of: row.negativePrompt, steps: row.steps, options: options)
+        if row.negativePrompt.isEmpty, config.zeroesEmptyPrompt, !options.encodesEmptyNegative {
+            for index in negative.indices { negative[index].conditioning = negative[index].conditioning.blanked }
+        }
+        let ends = Set((positive + negative).map(\.end)).sorted()
+        return try ends.map { end in
+            let pair = [negative, positive].compactMap { timeline in
+                timeline.first { $0.end >= end }?.conditioning.sized(size)
+            }
+            let texts = try unet.context(of: Conditioning.evened(pair))
+            return Guide(end: end, texts: texts, positive: try unet.context(of: pair.suffix(1)))
         }
     }
 
@@ -182,23 +243,27 @@ extension Pipeline {
         let clock = SuspendingClock()
         var start = clock.now
         let isGuided = indices.contains { isGuiding(row.guidances[$0]) }
+        var noise = work.noise
         var cells = indices.map { index in
             CellInProgress(
-                guidance: Float(row.guidances[index]), latents: work.latents, generator: work.generator,
-                state: sampler.makeState())
+                guidance: Float(row.guidances[index]), rescale: row.options.guidanceRescale, latents: work.latents,
+                state: work.state)
         }
-        let steps = sampler.timesteps.count
-        for step in 0..<steps {
-            let isShared = step == 0 && !work.first.isEmpty
-            let predictions = isShared ? [] : try evaluate(cells, isGuided: isGuided, step: step, sampler, work)
+        for evaluation in work.start..<sampler.timesteps.count {
+            let isShared = evaluation == work.start && !work.first.isEmpty
+            let guides = isGuided && row.options.guides(atSigma: sampler.sigma(at: evaluation))
+            let predictions =
+                isShared ? [] : try evaluate(cells, isGuided: guides, index: evaluation, sampler, work)
+            let fresh = sampler.noise(at: evaluation, count: work.latents.count, from: &noise)
             for cell in cells.indices {
                 let positive =
                     isShared ? work.first[work.first.count - 1] : predictions[predictions.count - cells.count + cell]
                 let negative = isShared ? work.first[0] : predictions[cell]
                 cells[cell].advance(
-                    step, sampler: sampler, positive: positive, negative: isGuided ? negative : nil)
+                    evaluation, sampler: sampler, positive: positive, negative: guides ? negative : nil, noise: fresh)
             }
-            guard progress(RowProgress(indices: indices, step: step + 1, steps: steps)) else { return false }
+            let done = sampler.stepsDone(after: evaluation)
+            guard progress(RowProgress(indices: indices, step: done, steps: sampler.stepCount)) else { return false }
         }
         let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
         for (index, cell) in zip(indices, cells) {
@@ -207,7 +272,7 @@ extension Pipeline {
             let shape = work.latentShape
             let picture = try decoder(
                 shape.channelsLast(cell.latents), shape: [1, shape.height, shape.width, shape.channels], on: device)
-            let pixels = try Self.bytes(try device.download(picture))
+            let pixels = try Self.bytes(try device.download(picture), isRounded: row.options.roundsPixels)
             let decode = (clock.now - start).seconds
             let timings = RenderTimings(encode: work.encodeShare, denoise: denoise, decode: decode)
             try emit(
@@ -217,34 +282,36 @@ extension Pipeline {
     }
 
     private func evaluate(
-        _ cells: [CellInProgress], isGuided: Bool, step: Int, _ sampler: Sampler, _ work: SharedWork
+        _ cells: [CellInProgress], isGuided: Bool, index: Int, _ sampler: Sampler, _ work: SharedWork
     ) throws -> [[Float]] {
         let latents = cells.map(\.latents)
+        let guide = work.guide(at: sampler.step(of: index))
         return try evaluate(
-            isGuided ? latents + latents : latents, shape: work.latentShape, step: step, sampler: sampler,
+            isGuided ? latents + latents : latents, shape: work.latentShape, index: index, sampler: sampler,
             guidances: unet.readsGuidance ? cells.map(\.guidance) : [],
-            context: isGuided ? work.texts : work.positive)
+            context: isGuided ? guide.texts : guide.positive)
     }
 
     /// One UNet evaluation of a batch; latents and predictions are `[channel, height, width]` each.
     private func evaluate(
-        _ latents: [[Float]], shape: LatentShape, step: Int, sampler: Sampler, guidances: [Float] = [],
+        _ latents: [[Float]], shape: LatentShape, index: Int, sampler: Sampler, guidances: [Float] = [],
         context: UNet.Context
     ) throws -> [[Float]] {
-        let scale = sampler.inputScale(at: step)
+        let scale = sampler.inputScale(at: index)
         let input = try device.upload(
             latents.flatMap { shape.channelsLast($0, scale: scale) },
             shape: [latents.count, shape.height, shape.width, shape.channels])
         let output = try device.download(
-            try unet(input, timestep: sampler.timesteps[step], guidances: guidances, context: context))
+            try unet(input, timestep: sampler.timesteps[index], guidances: guidances, context: context))
         return latents.indices.map { shape.channelsFirst(output[($0 * shape.count)..<(($0 + 1) * shape.count)]) }
     }
 
-    /// Rounds a decoded picture, about -1 to 1, to 8 bits, as diffusers does.
+    /// Brings a decoded picture, about -1 to 1, to 8 bits: to the nearest as diffusers does, or cut as others do.
     ///
     /// - Throws: ``DiffusionError/notFinite`` when the model has lost itself in infinities.
-    private static func bytes(_ values: [Float]) throws -> [UInt8] {
+    private static func bytes(_ values: [Float], isRounded: Bool) throws -> [UInt8] {
         guard values.allSatisfy(\.isFinite) else { throw DiffusionError.notFinite }
-        return values.map { UInt8((min(max($0 / 2 + 0.5, 0), 1) * 255).rounded(.toNearestOrEven)) }
+        let rule: FloatingPointRoundingRule = isRounded ? .toNearestOrEven : .down
+        return values.map { UInt8((min(max($0 / 2 + 0.5, 0), 1) * 255).rounded(rule)) }
     }
 }

@@ -6,14 +6,15 @@ package struct RowRequest: Equatable, Sendable {
     package var guidances: [Double]
     package var seed: UInt64
     package var steps: Int
-    package var sampler: SamplerKind
+    package var sampler: SamplerSettings
     /// In pixels; multiples of 8.
     package var width: Int
     package var height: Int
+    package var options: RowOptions
 
     package init(
-        prompt: String, negativePrompt: String, guidances: [Double], seed: UInt64, steps: Int, sampler: SamplerKind,
-        width: Int, height: Int
+        prompt: String, negativePrompt: String, guidances: [Double], seed: UInt64, steps: Int,
+        sampler: SamplerSettings, width: Int, height: Int, options: RowOptions = RowOptions()
     ) {
         self.prompt = prompt
         self.negativePrompt = negativePrompt
@@ -23,6 +24,7 @@ package struct RowRequest: Equatable, Sendable {
         self.sampler = sampler
         self.width = width
         self.height = height
+        self.options = options
     }
 }
 
@@ -48,7 +50,7 @@ package struct RenderTimings: Equatable, Sendable {
 package struct RowProgress: Equatable, Sendable {
     /// Which of the request's guidances are in the batch.
     package var indices: [Int]
-    /// UNet evaluations done, of ``steps``.
+    /// Steps done, as users count them, of ``steps``.
     package var step: Int
     package var steps: Int
 }

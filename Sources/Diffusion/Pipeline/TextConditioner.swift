@@ -4,6 +4,8 @@
 package final class TextConditioner {
     /// One for each text encoder.
     package let tokenizers: [CLIPTokenizer]
+    /// How many channels of a token's encoding come from each encoder.
+    let widths: [Int]
     private let encoders: [TextEncoder]
     private let device: any Device
 
@@ -13,6 +15,7 @@ package final class TextConditioner {
     package init(model: any ModelFiles, device: any Device) throws {
         self.device = device
         tokenizers = try model.tokenizers()
+        widths = model.config.textEncoders.map(\.hiddenSize)
         encoders = try zip(model.config.textEncoders, model.textEncoderWeights()).map { config, weights in
             try TextEncoder(config: config, weights: weights, device: device)
         }

@@ -14,14 +14,34 @@ package struct NoiseSchedule: Sendable {
 
     package init(_ config: SchedulerConfig) {
         self.config = config
+        let trained = Self.products(Self.betas(config).map { 1 - $0 })
+        alphaBars = config.hasZeroTerminalSNR ? Self.withoutTerminalSignal(trained) : trained
+        // Where nothing is left of the image, σ is infinite; diffusers takes the least share that half precision knows.
+        sigmas = alphaBars.map { alphaBar in
+            let share = max(alphaBar, 0x1p-24)
+            return ((1 - share) / share).squareRoot()
+        }
+        logSigmas = sigmas.map { sigma in Double(Float(log(Double(sigma)))) }
+    }
+
+    /// Torch multiplies up in double precision and rounds each result.
+    private static func products(_ factors: [Float]) -> [Float] {
         var product = 1.0
-        alphaBars = Self.betas(config).map { beta in
-            // Torch multiplies up in double precision and rounds each result.
-            product *= Double(1 - beta)
+        return factors.map { factor in
+            product *= Double(factor)
             return Float(product)
         }
-        sigmas = alphaBars.map { alphaBar in ((1 - alphaBar) / alphaBar).squareRoot() }
-        logSigmas = sigmas.map { sigma in Double(Float(log(Double(sigma)))) }
+    }
+
+    /// Algorithm 1 of <https://arxiv.org/abs/2305.08891>: √ᾱ is shifted to end at zero, and stretched to begin where it did.
+    private static func withoutTerminalSignal(_ alphaBars: [Float]) -> [Float] {
+        let roots = alphaBars.map { $0.squareRoot() }
+        guard let first = roots.first, let last = roots.last, first > last else { return alphaBars }
+        let shares = roots.map { root in
+            let stretched = (root - last) * (first / (first - last))
+            return stretched * stretched
+        }
+        return products([shares[0]] + zip(shares, shares.dropFirst()).map { 1 - (1 - $1 / $0) })
     }
 
     /// The variance of the noise that each trained timestep adds.
@@ -59,6 +79,14 @@ package struct NoiseSchedule: Sendable {
         return Float(low + (high - low) * (position - Double(index)))
     }
 
+    /// The same, interpolated in log σ as k-diffusion does.
+    func logInterpolatedSigma(at timestep: Double) -> Double {
+        let position = min(max(timestep, 0), Double(sigmas.count - 1))
+        let index = min(Int(position), sigmas.count - 2)
+        let share = position - Double(index)
+        return exp((1 - share) * logSigmas[index] + share * logSigmas[index + 1])
+    }
+
     /// The timestep at which the noise is `sigma`, interpolated in log σ.
     func timestep(ofSigma sigma: Double) -> Double {
         let logSigma = log(sigma)
@@ -68,13 +96,13 @@ package struct NoiseSchedule: Sendable {
         return Double(index) + min(max(fraction, 0), 1)
     }
 
-    /// `count` timesteps from the noisiest down, spaced as the config says.
+    /// `count` timesteps from the noisiest down.
     ///
     /// With leading spacing the first may lie beyond the last trained one, by as much as the offset.
-    func timesteps(_ count: Int) -> [Double] {
+    func timesteps(_ count: Int, spacing: SchedulerConfig.TimestepSpacing) -> [Double] {
         let trained = config.trainedTimestepCount
         let indices = (0..<count).map(Double.init)
-        switch config.timestepSpacing {
+        switch spacing {
         case .leading:
             let interval = max(trained / count, 1)
             return indices.reversed().map { index in index * Double(interval) + Double(config.stepsOffset) }
@@ -84,19 +112,6 @@ package struct NoiseSchedule: Sendable {
         case .trailing:
             let interval = Double(trained) / Double(count)
             return indices.map { index in (Double(trained) - index * interval).rounded(.toNearestOrEven) - 1 }
-        }
-    }
-
-    /// `count` noise levels evenly spaced in σ^(1/7), from the greatest trained one to the least.
-    ///
-    /// Equation 5 of T. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models",
-    /// <https://arxiv.org/abs/2206.00364>, with the paper's ρ = 7.
-    func karrasSigmas(_ count: Int) -> [Double] {
-        let rho = 7.0
-        let greatest = pow(Double(sigmas[sigmas.count - 1]), 1 / rho)
-        let least = pow(Double(sigmas[0]), 1 / rho)
-        return (0..<count).map { index in
-            pow(greatest + Double(index) / Double(max(count - 1, 1)) * (least - greatest), rho)
         }
     }
 }

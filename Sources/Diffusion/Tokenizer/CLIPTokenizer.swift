@@ -83,12 +83,18 @@ package struct CLIPTokenizer: Sendable {
         let tokens = tokens(of: text)
         let kept = tokens.prefix(contextLength - 2)
         let cut = tokens.dropFirst(contextLength - 2)
-        let padding = Array(repeating: paddingID, count: contextLength - 2 - kept.count)
-        return TokenizedPrompt(ids: [startID] + kept + [endID] + padding, cutCount: cut.count, cutText: decode(cut))
+        return TokenizedPrompt(ids: sequence(Array(kept)), cutCount: cut.count, cutText: decode(cut))
+    }
+
+    /// The tokens of a chunk between start and end, padded; there must not be more than fit.
+    func sequence(_ tokens: [Int32]) -> [Int32] {
+        precondition(tokens.count <= contextLength - 2, "a chunk has room for start and end")
+        let padding = Array(repeating: paddingID, count: contextLength - 2 - tokens.count)
+        return [startID] + tokens + [endID] + padding
     }
 
     /// The tokens of the text alone.
-    private func tokens(of text: String) -> [Int32] {
+    func tokens(of text: String) -> [Int32] {
         var tokens: [Int32] = []
         var rest = Array(text.unicodeScalars)[...]
         var segment = String.UnicodeScalarView()

@@ -63,6 +63,13 @@ package struct CellKey: Hashable, Sendable {
     }
 }
 
+extension CellKey: Comparable {
+    /// The order of the hexadecimal forms.
+    package static func < (first: CellKey, second: CellKey) -> Bool {
+        first.words < second.words
+    }
+}
+
 extension CellKey: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

@@ -22,7 +22,7 @@ struct ModelFiles {
             guard ModelLocator.isFile(path), path.hasSuffix(".safetensors") else {
                 throw .notAModel(path: path, problem: "write the path of a diffusers folder or of a .safetensors file")
             }
-            files = [("model.safetensors", path)]
+            files = [(ModelManifest.singleFile, path)]
             return
         }
         var names = ["model_index.json", "scheduler/scheduler_config.json"]

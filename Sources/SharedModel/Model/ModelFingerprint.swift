@@ -1,5 +1,3 @@
-import Crypto
-
 /// Names a model by its content.
 ///
 /// A model in one file has that file's SHA-256. One in a folder has the SHA-256 of what `sha256sum` prints for its files, in
@@ -13,12 +11,6 @@ package enum ModelFingerprint {
     /// - Returns: 64 lower-case hexadecimal digits.
     /// - Throws: ``SharedModelError`` for a file that is missing or cannot be read.
     package static func compute(of path: String, hashes: FileHashes = FileHashes()) throws -> String {
-        let files = try ModelFiles(path: path).files
-        guard ModelLocator.isFolder(path) else { return try hashes.hash(of: path) }
-        var model = SHA256()
-        for file in files {
-            model.update(data: Array("\(try hashes.hash(of: file.path))  \(file.name)\n".utf8))
-        }
-        return Hexadecimal.encode(model.finalize())
+        try ModelManifest(of: path, hashes: hashes).fingerprint
     }
 }

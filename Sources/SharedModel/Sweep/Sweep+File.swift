@@ -35,7 +35,12 @@ extension Sweep {
     }
 
     /// Reads and checks a sweep file and the style files that it names.
-    package init(contentsOf path: String) throws(SharedModelError) {
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - original: The path that it is a copy of: what it names by relative paths is looked for there.
+    /// - Throws: The first thing that is wrong, with its line.
+    package init(contentsOf path: String, copiedFrom original: String? = nil) throws(SharedModelError) {
         let bytes: [UInt8]
         do {
             bytes = try FileReader.contents(of: path, limit: Self.maximumFileBytes)
@@ -44,7 +49,7 @@ extension Sweep {
         } catch {
             throw .unreadable(path: path, reason: "\(error)")
         }
-        try self.init(yaml: bytes, file: path)
+        try self.init(yaml: bytes, file: original ?? path)
     }
 
     /// Reads and checks the text of a sweep file.

@@ -5,8 +5,8 @@ extension Sweep {
     /// Cells stand in the order of their first position. Shards are explained at ``ShardOrder``.
     ///
     /// - Parameters:
-    ///   - fingerprints: Gives the fingerprint of a model's content; called once a model.
-    ///   - files: The same for LoRAs and VAEs; called once a name.
+    ///   - files: Gives the fingerprint of a LoRA's or VAE's content; called once a name.
+    ///   - fingerprints: The same for models; called once a model.
     /// - Returns: The plan; the same sweep and the same fingerprints give the same plan on every host.
     /// - Throws: What `fingerprints` throws, and ``SharedModelError/sweep(file:line:problem:)`` for a grid that is too
     ///   large or whose composed texts are too long.

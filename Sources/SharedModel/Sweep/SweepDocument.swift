@@ -65,7 +65,7 @@ struct SweepDocument {
         .sweep(file: file, line: line, problem: problem)
     }
 
-    /// - Parameter isInList: Whether lists end here; no key has them deeper.
+    /// Inside a list, no key has another one.
     private static func item(_ node: Node, isInList: Bool = false) -> Item {
         switch node {
         case .scalar(let scalar):

@@ -13,12 +13,19 @@ extension CoordinatorMessage: WireMessage {
             case .ack: .ack
             case .drain: .drain
             case .report: .report
+            case .model: .model
+            case .piece: .piece
             }
         return type.rawValue
     }
 
     package static func longestFrame(ofType type: UInt8) -> Int? {
-        CoordinatorFrameType(rawValue: type) == nil ? nil : WireLimits.controlFrameBytes
+        switch CoordinatorFrameType(rawValue: type) {
+        case .piece: 1 + WireLimits.chunkBytes
+        case .welcome, .refused, .grant, .idle, .beatReply, .send, .ack, .drain, .report, .model:
+            WireLimits.controlFrameBytes
+        case nil: nil
+        }
     }
 
     package static func decode(type: UInt8, payload: ByteBuffer) throws(WireError) -> CoordinatorMessage {
@@ -34,6 +41,8 @@ extension CoordinatorMessage: WireMessage {
         case .ack: return .ack(try .decode(name, payload))
         case .drain: return .drain(try .decode(name, payload))
         case .report: return .report(try .decode(name, payload))
+        case .model: return .model(try .decode(name, payload))
+        case .piece: return .piece(try WireBytes.read(payload, frame: name))
         }
     }
 
@@ -48,6 +57,8 @@ extension CoordinatorMessage: WireMessage {
         case .ack(let ack): try ack.write("ack", into: &buffer)
         case .drain(let drain): try drain.write("drain", into: &buffer)
         case .report(let status): try status.write("report", into: &buffer)
+        case .model(let model): try model.write("model", into: &buffer)
+        case .piece(let bytes): try WireBytes.write(bytes, frame: "piece", into: &buffer)
         }
     }
 }

@@ -138,9 +138,12 @@ package struct BeatReply: Codable, Equatable, Sendable {
 /// The coordinator wants the offered image: stream its chunks now.
 package struct Send: Codable, Equatable, Sendable {
     package var cell: CellKey
+    /// How many bytes of the image are there already, from an upload that was cut; the chunks begin after them.
+    package var offset: Int
 
-    package init(cell: CellKey) {
+    package init(cell: CellKey, offset: Int = 0) {
         self.cell = cell
+        self.offset = offset
     }
 }
 
@@ -164,6 +167,36 @@ package struct Ack: Codable, Equatable, Sendable {
     package init(cell: CellKey, outcome: Outcome, reason: String) {
         self.cell = cell
         self.outcome = outcome
+        self.reason = WireText.line(reason)
+    }
+}
+
+/// What a wanted model consists of, or why it can't be had.
+package struct ModelOffer: Codable, Equatable, Sendable {
+    /// One file of a model.
+    package struct File: Codable, Equatable, Sendable {
+        /// Its name in the model's folder, as the fingerprint has it; a name to be understood, never a path to be used.
+        package var name: String
+        /// SHA-256 of its content, 64 lower-case hexadecimal digits.
+        package var sha256: String
+        package var bytes: Int
+
+        package init(name: String, sha256: String, bytes: Int) {
+            self.name = name
+            self.sha256 = sha256
+            self.bytes = bytes
+        }
+    }
+
+    package var fingerprint: String
+    /// In the order of their names' bytes; empty when the model can't be had.
+    package var files: [File]
+    /// Why not; empty when it can.
+    package var reason: String
+
+    package init(fingerprint: String, files: [File], reason: String = "") {
+        self.fingerprint = fingerprint
+        self.files = files
         self.reason = WireText.line(reason)
     }
 }

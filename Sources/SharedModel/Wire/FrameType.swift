@@ -9,6 +9,8 @@ package enum WorkerFrameType: UInt8, CaseIterable, Sendable {
     case release = 0x07
     case bye = 0x08
     case inquire = 0x09
+    case want = 0x0a
+    case fetch = 0x0b
 }
 
 /// The type byte of what a coordinator sends.
@@ -22,4 +24,6 @@ package enum CoordinatorFrameType: UInt8, CaseIterable, Sendable {
     case ack = 0x87
     case drain = 0x88
     case report = 0x89
+    case model = 0x8a
+    case piece = 0x8b
 }

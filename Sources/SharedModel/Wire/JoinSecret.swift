@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 
 /// The 256-bit secret that lets a worker in.
@@ -29,6 +30,13 @@ package struct JoinSecret: Sendable {
     /// What goes into a hello and into the coordinator's file of mode 0600, nowhere else.
     package var base64URL: String {
         Base64URL.encode(bytes)
+    }
+
+    /// SHA-256 of the 32 bytes, as lower-case hexadecimal digits: enough to know the secret again, not to use it.
+    ///
+    /// A plain hash will do: nobody can try 2^256 secrets.
+    package var sha256: String {
+        Hexadecimal.encode(SHA256.hash(data: bytes))
     }
 
     /// Whether `text` is this secret as ``base64URL``, found out in a time that does not depend on how much agrees.

@@ -85,6 +85,11 @@ package struct JoinToken: Equatable, Sendable {
             hosts: hosts, port: Int(port), secret: secret, publicKeyHash: publicKeyHash, expiry: expiry)
     }
 
+    /// Whether all its hosts are this machine, so that what is said to them crosses no network.
+    package var isLocal: Bool {
+        hosts.allSatisfy(Loopback.contains)
+    }
+
     /// The token as it is pasted into a worker's command line. It holds the secret: print it once, log it never.
     package var text: String {
         let flags: UInt8 = (publicKeyHash == nil ? 0 : 1) | (expiry == nil ? 0 : 2)

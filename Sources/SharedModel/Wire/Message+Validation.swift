@@ -108,7 +108,25 @@ extension Fail: WirePayload {
 }
 
 extension Release: WirePayload {
-    func validate() throws(WireError) {}
+    func validate() throws(WireError) {
+        guard let unable else { return }
+        try FieldCheck(frame: "release").line(unable, "unable", longest: WireLimits.reasonBytes)
+    }
+}
+
+extension Want: WirePayload {
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "want").hexadecimal(fingerprint, "fingerprint", digits: 64)
+    }
+}
+
+extension Fetch: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "fetch")
+        try check.hexadecimal(fingerprint, "fingerprint", digits: 64)
+        try check.hexadecimal(sha256, "sha256", digits: 64)
+        try check.integer(offset, "offset", in: 0...WireLimits.modelFileBytes)
+    }
 }
 
 extension Welcome: WirePayload {
@@ -180,7 +198,23 @@ extension BeatReply: WirePayload {
 }
 
 extension Send: WirePayload {
-    func validate() throws(WireError) {}
+    func validate() throws(WireError) {
+        try FieldCheck(frame: "send").integer(offset, "offset", in: 0...WireLimits.imageBytes)
+    }
+}
+
+extension ModelOffer: WirePayload {
+    func validate() throws(WireError) {
+        let check = FieldCheck(frame: "model")
+        try check.hexadecimal(fingerprint, "fingerprint", digits: 64)
+        try check.line(reason, "reason", longest: WireLimits.reasonBytes)
+        try check.require(files.count <= WireLimits.modelFiles, "files", "at most \(WireLimits.modelFiles)")
+        for file in files {
+            try check.line(file.name, "files.name", shortest: 1, longest: WireLimits.reasonBytes)
+            try check.hexadecimal(file.sha256, "files.sha256", digits: 64)
+            try check.integer(file.bytes, "files.bytes", in: 0...WireLimits.modelFileBytes)
+        }
+    }
 }
 
 extension Ack: WirePayload {

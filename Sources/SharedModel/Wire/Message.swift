@@ -14,6 +14,8 @@ package enum WorkerMessage: Equatable, Sendable {
     case bye
     /// Asks how the sweep stands, instead of a hello; needs the secret but joins nothing.
     case inquire(Inquire)
+    case want(Want)
+    case fetch(Fetch)
 }
 
 /// What a coordinator says to a worker.
@@ -27,4 +29,6 @@ package enum CoordinatorMessage: Equatable, Sendable {
     case ack(Ack)
     case drain(Drain)
     case report(SweepStatus)
+    case model(ModelOffer)
+    case piece([UInt8])
 }

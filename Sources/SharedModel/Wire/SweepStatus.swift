@@ -25,6 +25,8 @@ package struct SweepStatus: Codable, Equatable, Sendable {
             case working
             /// Connected, without a lease.
             case idle
+            /// Connected, and granted nothing because it fails where others succeed.
+            case quarantined
             /// Not connected.
             case away
         }
@@ -36,13 +38,18 @@ package struct SweepStatus: Codable, Equatable, Sendable {
         package var done: Int
         /// Mean of its images' time of rendering; `nil` before the first.
         package var secondsPerImage: Double?
+        /// Why it is granted nothing; `nil` when it may have cells.
+        package var note: String?
 
-        package init(name: String, device: String, state: State, done: Int, secondsPerImage: Double?) {
+        package init(
+            name: String, device: String, state: State, done: Int, secondsPerImage: Double?, note: String? = nil
+        ) {
             self.name = name
             self.device = device
             self.state = state
             self.done = done
             self.secondsPerImage = secondsPerImage
+            self.note = note
         }
     }
 
@@ -126,5 +133,6 @@ extension SweepStatus.Worker {
         try container.encode(state, forKey: .state)
         try container.encode(done, forKey: .done)
         try container.encode(secondsPerImage, forKey: .secondsPerImage)
+        try container.encode(note, forKey: .note)
     }
 }

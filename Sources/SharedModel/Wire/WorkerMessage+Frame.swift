@@ -13,6 +13,8 @@ extension WorkerMessage: WireMessage {
             case .release: .release
             case .bye: .bye
             case .inquire: .inquire
+            case .want: .want
+            case .fetch: .fetch
             }
         return type.rawValue
     }
@@ -21,7 +23,7 @@ extension WorkerMessage: WireMessage {
         switch WorkerFrameType(rawValue: type) {
         case .hello, .inquire: WireLimits.unauthenticatedFrameBytes
         case .chunk: 1 + WireLimits.chunkBytes
-        case .claim, .beat, .offer, .fail, .release, .bye: WireLimits.controlFrameBytes
+        case .claim, .beat, .offer, .fail, .release, .bye, .want, .fetch: WireLimits.controlFrameBytes
         case nil: nil
         }
     }
@@ -35,15 +37,15 @@ extension WorkerMessage: WireMessage {
         case .beat: return .beat(try .decode(name, payload))
         case .offer: return .offer(try .decode(name, payload))
         case .chunk:
-            let bytes = Array(payload.readableBytesView)
-            try validateChunk(bytes)
-            return .chunk(bytes)
+            return .chunk(try WireBytes.read(payload, frame: name))
         case .fail: return .fail(try .decode(name, payload))
         case .release: return .release(try .decode(name, payload))
         case .bye:
             _ = try Claim.decode(name, payload)
             return .bye
         case .inquire: return .inquire(try .decode(name, payload))
+        case .want: return .want(try .decode(name, payload))
+        case .fetch: return .fetch(try .decode(name, payload))
         }
     }
 
@@ -54,18 +56,33 @@ extension WorkerMessage: WireMessage {
         case .beat(let beat): try beat.write("beat", into: &buffer)
         case .offer(let offer): try offer.write("offer", into: &buffer)
         case .chunk(let bytes):
-            try Self.validateChunk(bytes)
-            buffer.writeBytes(bytes)
+            try WireBytes.write(bytes, frame: "chunk", into: &buffer)
         case .fail(let fail): try fail.write("fail", into: &buffer)
         case .release(let release): try release.write("release", into: &buffer)
         case .bye: try Claim().write("bye", into: &buffer)
         case .inquire(let inquire): try inquire.write("inquire", into: &buffer)
+        case .want(let want): try want.write("want", into: &buffer)
+        case .fetch(let fetch): try fetch.write("fetch", into: &buffer)
         }
     }
+}
 
-    private static func validateChunk(_ bytes: [UInt8]) throws(WireError) {
+/// The payloads that are no JSON: a run of a file's bytes.
+enum WireBytes {
+    static func read(_ payload: ByteBuffer, frame: String) throws(WireError) -> [UInt8] {
+        let bytes = Array(payload.readableBytesView)
+        try validate(bytes, frame: frame)
+        return bytes
+    }
+
+    static func write(_ bytes: [UInt8], frame: String, into buffer: inout ByteBuffer) throws(WireError) {
+        try validate(bytes, frame: frame)
+        buffer.writeBytes(bytes)
+    }
+
+    private static func validate(_ bytes: [UInt8], frame: String) throws(WireError) {
         guard (1...WireLimits.chunkBytes).contains(bytes.count) else {
-            throw .outOfBounds(frame: "chunk", field: "payload", bounds: "1 to \(WireLimits.chunkBytes) bytes")
+            throw .outOfBounds(frame: frame, field: "payload", bounds: "1 to \(WireLimits.chunkBytes) bytes")
         }
     }
 }

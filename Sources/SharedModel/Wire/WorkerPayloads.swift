@@ -98,9 +98,40 @@ package struct Fail: Codable, Equatable, Sendable {
 /// Gives back what is undone of a lease, without blame.
 package struct Release: Codable, Equatable, Sendable {
     package var lease: LeaseID
+    /// Why this worker can't render the lease's model at all, one sentence: it is granted no more of that model before
+    /// its next hello. `nil`: nothing is wrong.
+    package var unable: String?
 
-    package init(lease: LeaseID) {
+    /// Makes `unable` fit for one line of ``WireLimits/reasonBytes``.
+    package init(lease: LeaseID, unable: String? = nil) {
         self.lease = lease
+        self.unable = unable.map { WireText.line($0) }
+    }
+}
+
+/// Asks for the list of a model's files. Answered by a model.
+package struct Want: Codable, Equatable, Sendable {
+    /// The model's fingerprint, 64 lower-case hexadecimal digits.
+    package var fingerprint: String
+
+    package init(fingerprint: String) {
+        self.fingerprint = fingerprint
+    }
+}
+
+/// Asks for a piece of a file of a model that was listed on this connection. Answered by a piece, or by a model that says
+/// why not.
+package struct Fetch: Codable, Equatable, Sendable {
+    package var fingerprint: String
+    /// Which file, by its content.
+    package var sha256: String
+    /// Where the piece begins, in bytes.
+    package var offset: Int
+
+    package init(fingerprint: String, sha256: String, offset: Int) {
+        self.fingerprint = fingerprint
+        self.sha256 = sha256
+        self.offset = offset
     }
 }
 

@@ -4,13 +4,6 @@ package import SharedModel
 
 /// Renders with Stable Diffusion: one loaded model at a time, each row of equal cells in one go.
 package final class DiffusionEngine: Engine {
-    /// What decides the weights of the networks.
-    private struct Composition: Equatable {
-        var fingerprint: String
-        var loras: [RenderOptions.LoRA]
-        var vae: String?
-    }
-
     private let compute: any Device
     private let isSharing: Bool
     private let memoryBudget: Int?
@@ -18,7 +11,7 @@ package final class DiffusionEngine: Engine {
     private let findModel: (String, String) throws -> any ModelFiles
     /// The model without LoRAs, whose files stay mapped.
     private var base: (name: String, fingerprint: String, files: any ModelFiles)?
-    private var loaded: (composition: Composition, pipeline: Pipeline)?
+    private var loaded: (fingerprint: String, composition: RenderOptions.Composition, pipeline: Pipeline)?
 
     /// - Parameters:
     ///   - device: What computes.
@@ -49,32 +42,21 @@ package final class DiffusionEngine: Engine {
     /// The pipeline for a cell: the one that is loaded, or another one in its place.
     private func pipeline(model name: String, for granted: GrantedCell) throws -> Pipeline {
         let cell = granted.cell
-        let composition = Composition(
-            fingerprint: cell.fingerprint, loras: cell.options.loras ?? [], vae: cell.options.vae)
-        if let loaded, loaded.composition == composition { return loaded.pipeline }
+        let composition = cell.options.composition
+        if let loaded, loaded.fingerprint == cell.fingerprint, loaded.composition == composition {
+            return loaded.pipeline
+        }
         let files =
             if let base, base.fingerprint == cell.fingerprint { base.files } else {
                 try findModel(name, cell.fingerprint)
             }
-        let composed = try compose(files, composition, names: granted.files)
+        let composed = try composition.applied(to: files, names: granted.files, findFile: findFile)
         // Two models at once may be more than the memory holds.
         loaded = nil
         base = (name, cell.fingerprint, files)
         let pipeline = try Pipeline(model: composed, device: compute, memoryBudget: memoryBudget)
-        loaded = (composition, pipeline)
+        loaded = (cell.fingerprint, composition, pipeline)
         return pipeline
-    }
-
-    /// `names` are those of the sweep, by fingerprint.
-    private func compose(
-        _ model: any ModelFiles, _ composition: Composition, names: [String: String]
-    ) throws -> any ModelFiles {
-        guard !composition.loras.isEmpty || composition.vae != nil else { return model }
-        func path(_ fingerprint: String) throws -> String { try findFile(names[fingerprint] ?? "", fingerprint) }
-        let loras = try composition.loras.map { lora in
-            (path: try path(lora.file), weight: NSDecimalNumber(decimal: lora.weight).doubleValue)
-        }
-        return try ComposedModel(model, vae: try composition.vae.map(path), loras: LoRASet(loras))
     }
 
     package func render(
@@ -122,15 +104,10 @@ package final class DiffusionEngine: Engine {
     }
 
     private static func request(for row: [GrantedCell]) throws -> RowRequest {
-        let cell = row[0].cell
-        guard let sampler = SamplerKind(rawValue: cell.sampler.rawValue) else {
-            throw WorkerError.engineUnavailable(reason: "this version has no sampler \(cell.sampler.rawValue)")
+        guard let request = RowRequest(row) else {
+            preconditionFailure("Diffusion knows everything that a sweep can name")
         }
-        // By way of the text: the nearest Double of what the sweep file says.
-        let guidances = row.map { Double($0.cell.guidance.description) ?? .nan }
-        return RowRequest(
-            prompt: cell.prompt, negativePrompt: cell.negativePrompt, guidances: guidances, seed: cell.seed,
-            steps: cell.steps, sampler: sampler, width: cell.width, height: cell.height)
+        return request
     }
 }
 

@@ -26,12 +26,12 @@ final class RenderHost: @unchecked Sendable {
         spoolThread.start()
     }
 
-    /// Takes a spool for the coordinator that `secret` belongs to.
+    /// Takes a spool for the coordinator that `token` leads to.
     ///
     /// - Returns: The worker's identity there, and the images of an earlier run.
-    func openSpool(cache: String, secret: JoinSecret) async throws -> (identity: String, leftovers: [SpoolEntry]) {
+    func openSpool(cache: String, token: JoinToken) async throws -> (identity: String, leftovers: [SpoolEntry]) {
         try await spoolThread.runIfActive { [self] in
-            let directory = try SpoolDirectory.acquire(cache: cache, secret: secret)
+            let directory = try SpoolDirectory.acquire(cache: cache, token: token)
             let spool = Spool(directory: directory.path, logger: logger)
             let leftovers = try spool.recover()
             self.directory = directory
@@ -131,8 +131,9 @@ final class RenderHost: @unchecked Sendable {
         do {
             png = try PNGImage(width: image.width, height: image.height, pixels: image.pixels)
                 .encode(texts: metadata.pngTexts)
-            guard png.count <= WireLimits.imageBytes else {
-                throw WorkerError.imageTooLarge(bytes: png.count, maximum: WireLimits.imageBytes)
+            let longest = WireLimits.imageBytes(width: image.width, height: image.height)
+            guard png.count <= longest else {
+                throw WorkerError.imageTooLarge(bytes: png.count, maximum: longest)
             }
         } catch {
             return .failed(lease, image.cell, reason: "\(error)")

@@ -26,6 +26,9 @@ struct ShardRunner {
         do {
             try engine.prepare(model: model, for: first)
         } catch {
+            // Who is told to stop while a model is being fetched has not failed.
+            guard control.permission(for: lease) == .all else { return }
+            if let error = error as? WorkerError { return report(.unusable(lease, error)) }
             let name = WireText.line(model, longest: 256)
             return report(.unusable(lease, .unusableModel(name: name, reason: "\(error)")))
         }

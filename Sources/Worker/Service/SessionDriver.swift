@@ -10,6 +10,8 @@ final class SessionDriver: @unchecked Sendable {
     private static let connectTimeout = TimeAmount.seconds(10)
 
     private let eventLoop: any EventLoop
+    private let key: PinnedKey?
+    private let link: ModelLink?
     private let host: RenderHost
     private let logger: Logger
     private let events: AsyncStream<WorkerEvent>.Continuation
@@ -24,10 +26,12 @@ final class SessionDriver: @unchecked Sendable {
     private var hasEnded = false
 
     init(
-        session: WorkerSession, host: RenderHost, eventLoop: any EventLoop, logger: Logger,
-        events: AsyncStream<WorkerEvent>.Continuation
+        session: WorkerSession, key: PinnedKey?, host: RenderHost, link: ModelLink?, eventLoop: any EventLoop,
+        logger: Logger, events: AsyncStream<WorkerEvent>.Continuation
     ) {
         self.session = session
+        self.key = key
+        self.link = link
         self.host = host
         self.eventLoop = eventLoop
         self.logger = logger
@@ -55,7 +59,23 @@ final class SessionDriver: @unchecked Sendable {
     // MARK: What the connection says, on the event loop
 
     func received(_ message: CoordinatorMessage) {
-        perform(session.received(message))
+        switch message {
+        case .model(let offer) where link != nil && session.isReady:
+            session.uploadAdvanced()
+            link?.received(.listed(offer))
+        case .piece(let bytes) where link != nil && session.isReady:
+            session.uploadAdvanced()
+            link?.received(.arrived(bytes))
+        default:
+            let wasReady = session.isReady
+            perform(session.received(message))
+            if !wasReady, session.isReady { attachLink() }
+        }
+    }
+
+    /// The other side has shown another key than the one that it must have.
+    func metStranger(at address: String) {
+        perform(session.metStranger(at: address))
     }
 
     func becameWritable() {
@@ -64,6 +84,7 @@ final class SessionDriver: @unchecked Sendable {
 
     func closed(because reason: String) {
         channel = nil
+        link?.detach()
         perform(session.connectionClosed(reason: reason))
     }
 
@@ -87,10 +108,14 @@ final class SessionDriver: @unchecked Sendable {
         case .cancel(let timer): timers.removeValue(forKey: timer)?.cancel()
         case .render(let grant, let sweep, let skipped): render(grant, of: sweep, skipping: skipped)
         case .loseRendering(let lease): host.control.lose(lease)
-        case .windDownRendering: host.control.windDown()
-        case .abortRendering: host.control.abort()
+        case .windDownRendering:
+            host.control.windDown()
+            link?.abort()
+        case .abortRendering:
+            host.control.abort()
+            link?.abort()
         case .load(let entry): load(entry)
-        case .upload(let cell): beginUpload(of: cell)
+        case .upload(let cell, let offset): beginUpload(of: cell, at: offset)
         case .stopUpload: upload = nil
         case .delete(let entry): host.remove(entry)
         case .tell(let event): events.yield(event)
@@ -104,6 +129,11 @@ final class SessionDriver: @unchecked Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let key = self.key {
+                        let address = ConnectionProblem.address(host, port)
+                        try channel.pipeline.syncOperations.addHandler(
+                            key.handler { self.metStranger(at: address) })
+                    }
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(FrameDecoder<CoordinatorMessage>(limit: .authenticated())),
                         MessageToByteHandler(FrameEncoder<WorkerMessage>()),
@@ -139,6 +169,18 @@ final class SessionDriver: @unchecked Sendable {
         }
     }
 
+    private func attachLink() {
+        guard let channel else { return }
+        link?.attach { message in
+            self.eventLoop.execute {
+                // A connection that is gone says nothing to the next one.
+                if self.channel === channel { self.send(message) }
+            }
+        } tell: { [events] event in
+            events.yield(event)
+        }
+    }
+
     private func schedule(_ timer: SessionTimer, after wait: Duration) {
         timers[timer]?.cancel()
         timers[timer] = eventLoop.scheduleTask(in: TimeAmount(wait)) {
@@ -164,10 +206,10 @@ final class SessionDriver: @unchecked Sendable {
         }
     }
 
-    private func beginUpload(of cell: CellKey) {
+    private func beginUpload(of cell: CellKey, at offset: Int) {
         guard let loaded, loaded.cell == cell else { return }
         self.loaded = nil
-        upload = ImageUpload(cell: cell, png: loaded.png)
+        upload = ImageUpload(cell: cell, png: loaded.png, offset: min(offset, loaded.png.count))
         continueUpload()
     }
 
@@ -188,6 +230,7 @@ final class SessionDriver: @unchecked Sendable {
 
     private func end(with result: SessionEnding) {
         hasEnded = true
+        link?.abort()
         for timer in timers.values { timer.cancel() }
         timers = [:]
         upload = nil
@@ -200,11 +243,12 @@ final class SessionDriver: @unchecked Sendable {
 private struct ImageUpload {
     let cell: CellKey
     private let png: [UInt8]
-    private var offset = 0
+    private var offset: Int
 
-    init(cell: CellKey, png: [UInt8]) {
+    init(cell: CellKey, png: [UInt8], offset: Int) {
         self.cell = cell
         self.png = png
+        self.offset = offset
     }
 
     var isComplete: Bool { offset == png.count }

@@ -38,6 +38,7 @@ package struct WorkerService: Service {
     package let events: AsyncStream<WorkerEvent>
 
     private let configuration: Configuration
+    private let link: ModelLink?
     private let group: any EventLoopGroup
     private let makeEngine: @Sendable () throws -> any Engine
     private let logger: Logger
@@ -45,14 +46,17 @@ package struct WorkerService: Service {
 
     /// - Parameters:
     ///   - configuration: Who and where.
+    ///   - link: What the engine fetches models through; `nil`: it fetches none.
     ///   - group: Runs the connection and the heartbeats.
     ///   - logger: Gets what an operator may want to know afterwards.
     ///   - makeEngine: Called once, on the thread that the engine then belongs to.
     package init(
-        _ configuration: Configuration, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        _ configuration: Configuration, link: ModelLink? = nil,
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         logger: Logger, makeEngine: @escaping @Sendable () throws -> any Engine
     ) {
         self.configuration = configuration
+        self.link = link
         self.group = group
         self.makeEngine = makeEngine
         self.logger = logger
@@ -64,12 +68,11 @@ package struct WorkerService: Service {
     /// - Throws: ``WorkerError``; ``WorkerError/refused(reason:)`` when trying again is useless.
     package func run() async throws {
         defer { continuation.finish() }
-        // The secret would travel for all to read.
-        guard configuration.token.publicKeyHash == nil else { throw WorkerError.encryptionUnavailable }
+        let key = try configuration.token.pinnedKey()
         let host = RenderHost(logger: logger)
         let ending: SessionEnding
         do {
-            ending = try await work(on: host)
+            ending = try await work(on: host, key: key)
         } catch {
             await host.stop()
             throw error
@@ -78,13 +81,13 @@ package struct WorkerService: Service {
         if case .failed(let error) = ending { throw error }
     }
 
-    private func work(on host: RenderHost) async throws -> SessionEnding {
+    private func work(on host: RenderHost, key: PinnedKey?) async throws -> SessionEnding {
         let (identity, leftovers) = try await host.openSpool(
-            cache: configuration.cache, secret: configuration.token.secret)
+            cache: configuration.cache, token: configuration.token)
         let device = try await host.startEngine(makeEngine)
         let driver = SessionDriver(
-            session: session(identity: identity, device: device, leftovers: leftovers), host: host,
-            eventLoop: group.next(), logger: logger, events: continuation)
+            session: session(identity: identity, device: device, leftovers: leftovers), key: key,
+            host: host, link: link, eventLoop: group.next(), logger: logger, events: continuation)
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 driver.start()

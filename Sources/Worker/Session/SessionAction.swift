@@ -20,8 +20,8 @@ enum SessionAction: Equatable, Sendable {
     case abortRendering
     /// Read an image from the spool; answered by `loaded` or `unreadable`.
     case load(SpoolEntry)
-    /// Send the chunks of the image loaded last; answered by `sent`.
-    case upload(CellKey)
+    /// Send the chunks of the image loaded last, after the bytes that the coordinator has; answered by `sent`.
+    case upload(CellKey, offset: Int)
     case stopUpload
     /// Delete an image from the spool.
     case delete(SpoolEntry)

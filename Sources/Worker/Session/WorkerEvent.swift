@@ -11,6 +11,8 @@ package enum WorkerEvent: Equatable, Sendable {
     case disconnected(reason: String, retryIn: Duration)
     /// A shard of `cells` cells is the worker's.
     case granted(LeaseID, shard: Int, cells: Int)
+    /// A model that this host lacks is being fetched from the coordinator: so many bytes of it.
+    case fetchingModel(name: String, bytes: Int)
     /// The engine is at this step of this cell.
     case progressed(EngineProgress)
     /// An image is finished and in the spool.

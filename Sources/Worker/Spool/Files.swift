@@ -1,4 +1,6 @@
+import Crypto
 import Foundation
+import SharedModel
 
 /// The few steps on files whose order and completion matter, each with its error.
 enum Files {
@@ -26,6 +28,26 @@ enum Files {
         } catch {
             remove(temporary)
             throw error
+        }
+    }
+
+    /// Appends to a file, which is made when it is missing.
+    static func append(_ bytes: [UInt8], to path: String) throws(WorkerError) {
+        try append(bytes, to: descriptor(of: path, O_WRONLY | O_CREAT | O_APPEND), path: path)
+    }
+
+    /// The SHA-256 of a file's content, after it was brought to the disk where `synced` says so.
+    static func sha256(of path: String, synced: Bool) throws(WorkerError) -> String {
+        let file = try descriptor(of: path, O_RDONLY)
+        if synced, fsync(file.number) != 0 { throw failure(path, "sync") }
+        var hash = SHA256()
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { read(file.number, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(path, "read") }
+            guard count > 0 else { return Hexadecimal.encode(hash.finalize()) }
+            hash.update(data: buffer[..<count])
         }
     }
 

@@ -33,11 +33,13 @@ final class SpoolDirectory {
     ///
     /// - Parameters:
     ///   - cache: The directory of all spools; made if it is missing.
-    ///   - secret: What tells coordinators apart.
+    ///   - token: Its key, or without one its secret, tells coordinators apart.
     /// - Returns: The directory, locked until it is released.
     /// - Throws: ``WorkerError/spool(path:step:problem:)``.
-    static func acquire(cache: String, secret: JoinSecret) throws(WorkerError) -> SpoolDirectory {
-        let name = Hexadecimal.encode(SHA256.hash(data: Data("tmdne spool \(secret.base64URL)".utf8)).prefix(8))
+    static func acquire(cache: String, token: JoinToken) throws(WorkerError) -> SpoolDirectory {
+        // A coordinator with a key keeps it, whatever token its workers come with.
+        let mark = token.publicKeyHash.map(Hexadecimal.encode) ?? token.secret.base64URL
+        let name = Hexadecimal.encode(SHA256.hash(data: Data("tmdne spool \(mark)".utf8)).prefix(8))
         let parent = "\(cache)/spool/\(name)"
         try Files.makeDirectory(parent)
         let known = try Files.names(in: parent).compactMap { Int($0) }.sorted()

@@ -26,7 +26,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: sweep, isDirectory: &isDirectory), isDirectory.boolValue {
             guard output == nil else { throw ValidationError("\(sweep) is a directory: leave --output away.") }
-            try await serving.host(SweepDirectory(URL(filePath: sweep)), plan: nil).run()
+            try await serving.host(SweepDirectory(URL(filePath: sweep))).run()
         } else {
             let planned = try PlannedSweep(file: sweep)
             let directory = try SweepDirectory(output: output, sweep: planned.plan.name)
@@ -47,7 +47,7 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var serving: ServingOptions
 
     func run() async throws {
-        try await serving.host(SweepDirectory(URL(filePath: directory)), plan: nil).run()
+        try await serving.host(SweepDirectory(URL(filePath: directory))).run()
     }
 }
 
@@ -56,23 +56,30 @@ struct ServingOptions: ParsableArguments {
     @Option(help: "Address and port to listen on; 0.0.0.0 lets other machines in.")
     var listen = ListenAddress()
 
+    @Option(help: "Host to name in the join token, where others know this machine by another address; may be repeated.")
+    var advertise: [String] = []
+
+    @Flag(help: "Leaves connections unencrypted, which is allowed on this machine's own addresses alone.")
+    var noTls = false
+
     @Flag(help: "Renders on this machine too.")
     var renderHere = false
 
     @Flag(help: "Stays when all is done, until a signal or `tmdne drain` ends it.")
     var stay = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var worker: WorkerOptions
     @OptionGroup var log: LogOptions
 
-    /// A host of `directory` with these options.
-    func host(_ directory: SweepDirectory, plan: SweepPlan?, sweepFile: String? = nil) -> SweepHost {
-        if !listen.isLoopback {
-            Console.note("Connections are not encrypted: let \(listen.host) be an address of a network that you trust.")
-        }
+    /// A host of `directory` with these options; without a plan it goes on with what the directory holds.
+    func host(_ directory: SweepDirectory, plan: SweepPlan? = nil, sweepFile: String? = nil) -> SweepHost {
+        let sweepFile = sweepFile ?? directory.rememberedOrigin
         return SweepHost(
-            directory: directory, plan: plan, host: listen.host, port: listen.port, endsWhenDone: !stay,
+            directory: directory, plan: plan, sweepFile: sweepFile, host: listen.host, port: listen.port,
+            advertisedHosts: advertise, isEncrypted: !noTls,
+            endsWhenDone: !stay,
             worker: renderHere ? LocalWorker(options: worker, isSharing: true, sweepFile: sweepFile) : nil,
-            invites: true, logger: log.logger("tmdne"))
+            invites: true, web: web, logger: log.logger("tmdne"))
     }
 }

@@ -82,7 +82,7 @@ struct DoctorCommand: ParsableCommand {
         try pipeline.render(
             RowRequest(
                 prompt: "young woman teaching math at a blackboard", negativePrompt: "", guidances: [7.5], seed: 0,
-                steps: 8, sampler: .dpmpp2mKarras, width: 128, height: 128)
+                steps: 8, sampler: SamplerSettings(.dpmpp2m, layout: .karras), width: 128, height: 128)
         ) { _ in images += 1 }
         guard images == 1 else { return "no image came out of the built-in model" }
         let milliseconds = { (duration: Duration) in duration / .milliseconds(1) }

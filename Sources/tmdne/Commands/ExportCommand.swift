@@ -11,7 +11,12 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes one line a position of the grid: parameters, state, image and timings.",
-        discussion: "Lines are in grid order. Paths of images are inside the directory, timings are in seconds.")
+        discussion: """
+            Lines are in grid order. Paths of images are inside the directory, timings are in seconds. With --links there is \
+            a link for each image instead, under a name of your choice:
+
+            tmdne export mathematicians --links flat --name 'image({n}).png' --kept
+            """)
 
     @Argument(help: "The directory of the sweep.")
     var directory: String
@@ -19,8 +24,23 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "csv or jsonl.")
     var format = Format.jsonl
 
+    @Option(help: "Makes links to the images in this folder.")
+    var links: String?
+
+    @Option(help: "What the links are called; {prompt}, {style}, {guidance}, {seed}, {n} and others are filled in.")
+    var name = "{prompt}/{style}/g{guidance}.png"
+
+    @Flag(help: "Links only the images that were kept.")
+    var kept = false
+
     func run() throws {
-        let reader = try SweepReader(SweepDirectory(URL(filePath: directory)))
+        let sweep = SweepDirectory(URL(filePath: directory))
+        let reader = try SweepReader(sweep)
+        if let links {
+            let count = try ImageLinks.make(
+                reader, sweep, in: URL(filePath: links), pattern: LinkPattern(name), isKeptOnly: kept)
+            return Console.print("\(count) links in \(links)")
+        }
         let output = FileHandle.standardOutput
         switch format {
         case .csv: try Export.csv(reader) { try output.write(contentsOf: $0) }

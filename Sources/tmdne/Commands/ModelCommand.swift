@@ -14,12 +14,20 @@ struct ModelCommand: ParsableCommand {
         @Argument(help: "A built-in model, or the path of a diffusers folder or a .safetensors file.")
         var model: String
 
+        @Option(
+            help: "Width and height in pixels to tell the memory for, such as 512x512; the model's own unless given.")
+        var size: String?
+
         @Flag(help: "Prints JSON for scripts.")
         var json = false
 
         func run() throws {
             let path = try ModelLocator().locate(model)
-            let report = try ModelReport(path: path, fingerprint: try ModelFingerprint.compute(of: path))
+            let size = try size.map { text in
+                do throws(SweepProblem) { return try ImageSize(text) } catch { throw ValidationError("\(error)") }
+            }
+            let report = try ModelReport(
+                path: path, fingerprint: try ModelFingerprint.compute(of: path), size: size)
             if json {
                 try Console.print(json: report)
             } else {

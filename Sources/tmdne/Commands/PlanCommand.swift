@@ -23,7 +23,9 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
-        let plan = try PlannedSweep(file: sweep).plan
+        let planned = try PlannedSweep(file: sweep)
+        try planned.warnings().forEach(Console.note)
+        let plan = planned.plan
         let summary = Summary(
             positions: plan.positions.count, cells: plan.cells.count, shards: plan.shards.count,
             duplicates: plan.positions.count - plan.cells.count)

@@ -22,14 +22,17 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Renders each cell by itself; the images are the same, only later.")
     var noSharing = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var worker: WorkerOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         let planned = try PlannedSweep(file: sweep)
+        try planned.warnings().forEach(Console.note)
         try await SweepHost(
             directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
-            worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), logger: log.logger("tmdne")
+            sweepFile: sweep, worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), web: web,
+            logger: log.logger("tmdne")
         ).run()
     }
 }

@@ -2,15 +2,22 @@ import ArgumentParser
 import Coordinator
 import Foundation
 import SharedModel
+import Worker
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Shows how far a sweep is, its rate, its workers, and what failed and why.",
-        discussion: "Reads the directory beside a running coordinator; nothing is changed.")
+        discussion: """
+            Reads the directory beside a running coordinator, or asks the coordinator over the network; nothing is \
+            changed either way.
+            """)
 
-    @Argument(help: "The directory of the sweep.")
-    var directory: String
+    @Argument(
+        help: "The directory of the sweep, or the join token of its coordinator (- reads that from standard input).")
+    var sweep: String?
+
+    @OptionGroup var joining: JoinOptions
 
     @Flag(help: "Prints JSON for scripts.")
     var json = false
@@ -19,9 +26,9 @@ struct StatusCommand: AsyncParsableCommand {
     var watch = false
 
     func run() async throws {
-        let reader = try SweepReader(SweepDirectory(URL(filePath: directory)))
+        let read = try source()
         while true {
-            let status = try reader.status()
+            let status = try await read()
             if json {
                 try Console.print(json: status, isPretty: !watch)
             } else if watch, Console.isTerminal {
@@ -37,6 +44,19 @@ struct StatusCommand: AsyncParsableCommand {
         }
     }
 
+    /// What reads the status: the network for a join token, else the directory.
+    private func source() throws -> () async throws -> SweepStatus {
+        if let sweep, sweep != "-", !sweep.hasPrefix(JoinToken.prefix) {
+            let reader = try SweepReader(SweepDirectory(URL(filePath: sweep)))
+            return { try reader.status() }
+        }
+        guard sweep != nil || joining.isGiven else {
+            throw ValidationError("Name the directory of the sweep, or give the join token of its coordinator.")
+        }
+        let inquiry = try StatusInquiry(joining.token(sweep))
+        return { try await inquiry.report() }
+    }
+
     /// Prints a status in full.
     static func report(_ status: SweepStatus) {
         Console.print("\(status.sweep): \(status.state.rawValue)")
@@ -48,6 +68,7 @@ struct StatusCommand: AsyncParsableCommand {
             let speed = worker.secondsPerImage.map { ", \(ProgressText.rounded($0)) s an image" } ?? ""
             Console.print(
                 "  worker \(worker.name): \(worker.state.rawValue), \(worker.done) done\(speed) (\(worker.device))")
+            if let note = worker.note { Console.print("    \(note)") }
         }
         for failure in status.failures {
             Console.print("  failed at position \(failure.position): \(failure.reason)")

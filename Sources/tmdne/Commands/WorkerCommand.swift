@@ -12,26 +12,25 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: """
             Paste the line that `tmdne coordinator` printed. The worker reconnects by itself when the coordinator or \
             the network was away. Ctrl-C or SIGTERM lets it finish and deliver its image, and gives the rest back. \
-            The token is a secret: others on this machine can read a command line, but not standard input (`-`) nor \
-            TMDNE_JOIN.
+            The token is a secret: others on this machine can read a command line with `ps`, but not a file of \
+            yours (--join-file), standard input (`-`) or TMDNE_JOIN.
             """)
 
-    @Argument(help: "The join token, or - to read it from standard input; TMDNE_JOIN unless given.")
+    @Argument(help: "The join token, or - to read it from standard input; --join-file or TMDNE_JOIN unless given.")
     var join: String?
+
+    @OptionGroup var joining: JoinOptions
+
+    @Flag(help: "Fetches no model that this machine lacks from the coordinator.")
+    var noModelDownload = false
 
     @OptionGroup var worker: WorkerOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        let text = try tokenText()
-        let token: JoinToken
-        do {
-            token = try JoinToken(parsing: text)
-        } catch {
-            Console.note("Error: \(error)")
-            throw ExitCode.validationFailure
-        }
-        let service = try LocalWorker(options: worker).service(token: token, logger: log.logger("tmdne.worker"))
+        let token = try joining.token(join)
+        let service = try LocalWorker(options: worker, fetchesModels: !noModelDownload)
+            .service(token: token, logger: log.logger("tmdne.worker"))
         Console.note("Joining \(token)")
         let reporter = WorkerReporter(events: service.events, isVerbose: log.verbose)
         async let reporting: Void = reporter.run()
@@ -43,17 +42,12 @@ struct WorkerCommand: AsyncParsableCommand {
             try await ServiceGroup(configuration: configuration).run()
             await reporting
         } catch let error as WorkerError {
-            guard case .refused = error else { throw error }
-            Console.note("Error: \(error)")
-            throw ExitCode.refused
+            switch error {
+            case .refused, .wrongKey, .unencryptedToken:
+                Console.note("Error: \(error)")
+                throw ExitCode.refused
+            default: throw error
+            }
         }
-    }
-
-    private func tokenText() throws -> String {
-        if join == "-" { return readLine() ?? "" }
-        guard let text = join ?? ProcessInfo.processInfo.environment["TMDNE_JOIN"] else {
-            throw ValidationError("Give the join token that the coordinator printed, or set TMDNE_JOIN.")
-        }
-        return text
     }
 }

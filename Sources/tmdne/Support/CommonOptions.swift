@@ -28,6 +28,12 @@ struct ListenAddress: ExpressibleByArgument {
 
     /// Accepts `HOST:PORT`, `HOST`, `:PORT` and `[IPv6]:PORT`.
     init?(argument: String) {
+        self.init(argument, defaultPort: Self.defaultPort)
+    }
+
+    /// As `init(argument:)`, with another port for a text that names none.
+    init?(_ argument: String, defaultPort: Int) {
+        port = defaultPort
         var text = argument[...]
         if text.first == "[", let end = text.firstIndex(of: "]") {
             host = String(text[text.index(after: text.startIndex)..<end])
@@ -47,8 +53,6 @@ struct ListenAddress: ExpressibleByArgument {
     }
 
     var defaultValueDescription: String { "\(host):\(port)" }
-
-    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
 extension SweepDirectory {

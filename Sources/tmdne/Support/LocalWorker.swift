@@ -18,7 +18,8 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: "What renders: auto or cpu.")
     var device = DeviceChoice.auto
 
-    @Option(help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
+    @Option(
+        help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
     var memory: MemorySize?
 
     @Option(help: "Directory for finished images that are not acknowledged yet; ~/.cache/tmdne unless given.")
@@ -29,6 +30,8 @@ struct WorkerOptions: ParsableArguments {
 struct LocalWorker {
     var options: WorkerOptions
     var isSharing = true
+    /// Whether to fetch models that this host lacks from the coordinator.
+    var fetchesModels = false
     /// The sweep file, whose folder may hold models.
     var sweepFile: String?
 
@@ -39,14 +42,21 @@ struct LocalWorker {
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
         let memory = options.memory ?? .physical
-        return WorkerService(configuration, logger: logger) {
+        let link = fetchesModels ? ModelLink() : nil
+        let cache = ModelCache(cache: configuration.cache, link: link)
+        return WorkerService(configuration, link: link, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
+            let find = { (name: String, fingerprint: String) throws -> String in
+                do {
+                    return try locator.locate(name, fingerprint: fingerprint)
+                } catch is SharedModelError {
+                    // There is none, or another one of that name: the content decides, wherever it comes from.
+                    return try cache.path(of: name, fingerprint: fingerprint)
+                }
+            }
             return DiffusionEngine(
-                device: try CPUDevice(), isSharing: isSharing, memoryBudget: memory.bytes,
-                findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
-                findModel: { name, fingerprint in
-                    try ModelOpener.open(locator.locate(name, fingerprint: fingerprint))
-                })
+                device: try CPUDevice(), isSharing: isSharing, memoryBudget: memory.bytes, findFile: find,
+                findModel: { try ModelOpener.open(find($0, $1)) })
         }
     }
 

@@ -7,7 +7,8 @@ struct MemorySize: ExpressibleByArgument, Equatable {
 
     init?(argument: String) {
         let units: [(suffix: String, bytes: Int)] = [
-            ("GiB", 1 << 30), ("GB", 1_000_000_000), ("G", 1 << 30), ("MiB", 1 << 20), ("MB", 1_000_000), ("M", 1 << 20),
+            ("GiB", 1 << 30), ("GB", 1_000_000_000), ("G", 1 << 30), ("MiB", 1 << 20), ("MB", 1_000_000),
+            ("M", 1 << 20),
         ]
         guard let unit = units.first(where: { argument.lowercased().hasSuffix($0.suffix.lowercased()) }),
             let number = Double(argument.dropLast(unit.suffix.count)), number > 0,

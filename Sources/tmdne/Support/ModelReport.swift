@@ -1,4 +1,5 @@
 import Diffusion
+import SharedModel
 
 /// What `model inspect` says of a model.
 struct ModelReport: Encodable {
@@ -18,14 +19,16 @@ struct ModelReport: Encodable {
     var fingerprint: String
     /// Size of the pictures that the model was trained with, if it tells.
     var size: String?
-    /// What rendering one such picture takes, in bytes; not told without a VAE.
-    var memory: Int?
     var parts: [Part]
+    /// What rendering takes at ``memorySize``, in bytes; `nil` without an autoencoder.
+    var memory: Int?
+    var memorySize: String
 
-    /// Reads configs and tensors' headers, and builds nothing.
+    /// Reads configs and tensors' headers, and checks that they belong together.
     ///
-    /// - Throws: ``DiffusionError`` when files are missing or damaged.
-    init(path: String, fingerprint: String) throws {
+    /// - Parameter size: what to tell the memory for; the model's own size unless given.
+    /// - Throws: ``DiffusionError`` when files are missing or damaged, or a tensor is not what the configs ask for.
+    init(path: String, fingerprint: String, size: ImageSize?) throws {
         let model = try ModelOpener.open(path)
         let config = model.config
         self.path = path
@@ -33,15 +36,18 @@ struct ModelReport: Encodable {
         form = model is Checkpoint ? "single file" : "diffusers folder"
         family = config.family.rawValue
         prediction = config.scheduler.predictionType.rawValue
-        size = config.unet.sampleSize.map { "\($0[1] * config.vae.upscaling)x\($0[0] * config.vae.upscaling)" }
-        let sides = config.unet.sampleSize ?? [64, 64]
-        let scale = config.vae.upscaling
-        memory = try? model.memory(width: sides[1] * scale, height: sides[0] * scale).total
+        let own = config.unet.sampleSize.map { ($0[1] * config.vae.upscaling, $0[0] * config.vae.upscaling) }
+        self.size = own.map { "\($0)x\($1)" }
+        let (width, height) = size.map { ($0.width, $0.height) } ?? own ?? (512, 512)
+        memorySize = "\(width)x\(height)"
         let encoders = try model.textEncoderWeights()
         let names = encoders.count == 1 ? ["text encoder"] : encoders.indices.map { "text encoder \($0 + 1)" }
         var sources = Array(zip(names, encoders)) + [("UNet", try model.unetWeights())]
         // A checkpoint without one is a model all the same.
-        if let vae = try? model.vaeWeights() { sources.append(("VAE", vae)) }
+        if let vae = try? model.vaeWeights() {
+            sources.append(("VAE", vae))
+            memory = try model.memory(width: width, height: height).total
+        }
         parts = sources.map { name, source in
             let inventory = source.inventory
             return Part(
@@ -52,13 +58,16 @@ struct ModelReport: Encodable {
     var lines: [String] {
         var lines = [path, "  \(family) in a \(form), predicts \(prediction)"]
         if let size { lines.append("  trained at \(size)") }
-        if let memory { lines.append("  takes \(memory / 1_000_000) MB of memory for a picture of \(size ?? "512x512")") }
         for part in parts {
             lines.append(
                 "  \(part.name): \(part.parameters) parameters, \(part.types.joined(separator: " and ")), "
                     + "\(part.bytes >> 20) MiB")
         }
-        if !parts.contains(where: { $0.name == "VAE" }) { lines.append("  no VAE: name the file of one under vae:") }
+        if let memory {
+            lines.append("  needs \(memory >> 20) MiB to render \(memorySize)")
+        } else {
+            lines.append("  no VAE: name the file of one under vae:")
+        }
         lines.append("  fingerprint \(fingerprint)")
         return lines
     }

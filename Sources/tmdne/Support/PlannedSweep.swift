@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import SharedModel
+import Worker
 
 /// A sweep file, planned with the models of this host.
 struct PlannedSweep {
@@ -8,27 +9,37 @@ struct PlannedSweep {
     private let locator: ModelLocator
     private let models: [String: any ModelFiles]
 
-    /// Reads and plans the sweep at `file`; models' paths are relative to it.
+    /// Reads and plans the sweep at `file`; models' paths are relative to it, or to the file that it is a copy of.
     ///
     /// - Throws: ``SharedModelError`` about the file or a model, ``DiffusionError`` about a model that can't be rendered.
-    init(file: String) throws {
-        let sweep = try Sweep(contentsOf: file)
-        let locator = ModelLocator(sweepFolder: URL(filePath: file).deletingLastPathComponent().path)
+    init(file: String, copiedFrom original: String? = nil) throws {
+        let sweep = try Sweep(contentsOf: file, copiedFrom: original)
+        let locator = ModelLocator(sweepFolder: URL(filePath: original ?? file).deletingLastPathComponent().path)
         var models: [String: any ModelFiles] = [:]
         plan = try sweep.plan { name, _ in
             try ModelFingerprint.compute(of: try locator.locate(name))
         } fingerprints: { name in
             let path = try locator.locate(name)
-            // A model that can't be rendered is told before anything is planned: this reads the configs and the
-            // headers of the weights.
             let files = try ModelOpener.open(path)
             _ = try files.tokenizers()
-            try files.check()
             models[name] = files
             return try ModelFingerprint.compute(of: path)
         }
         self.models = models
         self.locator = locator
+        try check()
+    }
+
+    /// Tells what can't be rendered before anything is: models with their LoRAs and autoencoders, from configs and headers.
+    private func check() throws {
+        var checked: [String: Set<RenderOptions.Composition>] = [:]
+        for planned in plan.cells {
+            let position = plan.positions[planned.firstPosition]
+            let composition = planned.cell.options.composition
+            guard checked[position.model, default: []].insert(composition).inserted else { continue }
+            try composition.applied(to: model(position.model), names: position.files) { name, _ in try file(name) }
+                .check()
+        }
     }
 
     /// A model that the plan names.
@@ -39,6 +50,21 @@ struct PlannedSweep {
 
     /// The path of a LoRA or VAE that the plan names.
     func file(_ name: String) throws -> String { try locator.locate(name) }
+
+    /// Sentences about prompts of which the models do not see everything.
+    ///
+    /// - Throws: What is wrong with a model's tokenizer.
+    func warnings() throws -> [String] {
+        var known: [String: TruncationReport] = [:]
+        for planned in plan.cells {
+            let model = plan.positions[planned.firstPosition].model
+            guard let files = models[model] else { continue }
+            var report = try known[model] ?? TruncationReport(tokenizer: files.tokenizers()[0])
+            report.add(planned.cell)
+            known[model] = report
+        }
+        return known.keys.sorted().flatMap { known[$0]?.sentences ?? [] }
+    }
 
     /// The shards as workers are granted them.
     var grants: [[GrantedCell]] {

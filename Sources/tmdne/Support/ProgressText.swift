@@ -10,6 +10,13 @@ enum ProgressText {
         return "[\(bar)] \(line(status))"
     }
 
+    /// `[######------------------]  25 %`
+    static func bar(share: Double, width: Int = 24) -> String {
+        let filled = Int((share * Double(width)).rounded())
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+        return "[\(bar)] \(Int((share * 100).rounded())) %"
+    }
+
     static func line(_ status: SweepStatus) -> String {
         var parts = ["\(status.done) of \(status.cells)"]
         if let rate = status.imagesPerMinute { parts.append("\(rounded(rate)) images/min") }

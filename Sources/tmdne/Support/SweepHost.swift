@@ -5,6 +5,7 @@ import Logging
 import ServiceLifecycle
 import SharedModel
 import UnixSignals
+import Web
 import Worker
 
 /// Serves a sweep from this process until it is done, with a worker of its own where one is wanted.
@@ -12,24 +13,36 @@ struct SweepHost {
     var directory: SweepDirectory
     /// What the sweep file says; `nil` goes on with what the directory holds.
     var plan: SweepPlan?
+    /// The sweep file, whose folder may hold models; it is remembered for those who go on from the directory alone.
+    var sweepFile: String?
     var host = "127.0.0.1"
     var port = 0
+    /// Hosts to name in the join token instead of this one's addresses.
+    var advertisedHosts: [String] = []
+    /// Whether workers connect through TLS.
+    var isEncrypted = true
     /// Whether the coordinator ends when every cell is done or failed.
     var endsWhenDone = true
     /// Where images can be rendered in this process; `nil` leaves it to workers that join.
     var worker: LocalWorker?
     /// Whether to print the line that joins a worker.
     var invites = false
+    /// How pages are served.
+    var web: WebOptions
     var logger: Logger
 
     /// Runs until the sweep is done or a signal ends it, and prints how it went.
     ///
     /// - Throws: What kept it from running; an `ExitCode` when cells failed or are left.
     func run() async throws {
+        var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone)
+        settings.advertisedHosts = advertisedHosts
+        settings.isEncrypted = isEncrypted
+        let locator = ModelLocator(sweepFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path })
+        settings.findModel = { try locator.locate($0, fingerprint: $1) }
         let server = try await CoordinatorServer.start(
-            in: directory, plan: plan, host: host, port: port,
-            settings: CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone),
-            logger: logger)
+            in: directory, plan: plan, host: host, port: port, settings: settings, logger: logger)
+        if let sweepFile, plan != nil { try directory.rememberOrigin(sweepFile) }
         if invites {
             Console.print("Join workers with this line; it holds the secret:")
             Console.print("tmdne worker \(server.joinToken.text)")
@@ -38,6 +51,9 @@ struct SweepHost {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: server, successTerminationBehavior: .gracefullyShutdownGroup)
         ]
+        if let pages = try web.service(SweepDesk(directory, server: server), logger: logger) {
+            services.append(.init(service: pages))
+        }
         if let worker {
             services.append(
                 .init(
@@ -67,7 +83,8 @@ struct SweepHost {
             Console.print("\(status.positions) positions, \(status.cells) images: all done.")
             Console.print("Images: \(directory.images.relativePath)")
             Console.print(
-                "Next: `tmdne sheet \(path) -o sheet.png` for contact sheets, `tmdne export \(path)` for a table.")
+                "Next: `tmdne web \(path)` to look and judge, `tmdne sheet \(path) -o sheet.png` for contact sheets, "
+                    + "`tmdne export \(path)` for a table.")
         case (.done, let failed):
             Console.print("\(status.done) of \(status.cells) images are done; \(failed) cells failed:")
             for failure in status.failures { Console.print("  position \(failure.position): \(failure.reason)") }

@@ -59,6 +59,8 @@ struct WorkerReporter {
             "The image of cell \(cell.hex.prefix(10)) is \(outcome.rawValue): \(reason)"
         case .failed(let cell, let reason): "Cell \(cell.hex.prefix(10)) failed: \(reason)"
         case .idle(let reason): "Idle: \(reason)"
+        case .fetchingModel(let name, let bytes):
+            "Fetching the model \(name) from the coordinator, \(max(bytes >> 20, 1)) MiB."
         case .lost: "The coordinator gave a lease to another worker."
         case .trouble(let problem): problem
         case .ending(let reason): "Ending: \(reason)"

@@ -36,15 +36,15 @@ struct ExportTests {
         #expect(
             lines[0] == """
                 {"attempts":1,"cell":"\(GridFixture.hexadecimal(0, digits: 64))","guidance":5,"height":32,\
-                "image":"images/00/\(sha256).png","position":0,\(common),\
-                "sha256":"\(sha256)","state":"done","steps":20,"style":"none",\
+                "image":"images/00/\(sha256).png","measures":null,"note":null,"position":0,\(common),\
+                "sha256":"\(sha256)","state":"done","steps":20,"style":"none","tags":[],\
                 "timings":{"decode":0.25,"denoise":2,"encode":0.5,"png":0.125,"total":3,"upload":0.125},\
                 "verdict":null,"width":48,"worker":"worker, \\"one\\""}
                 """)
         #expect(
             lines[1] == """
                 {"attempts":1,"cell":"\(GridFixture.hexadecimal(1, digits: 64))","guidance":5.5,"height":32,\
-                "image":null,"position":1,\(common),"sha256":null,"state":"failed","steps":20,"style":"none",\
+                "image":null,"measures":null,"note":null,"position":1,\(common),"sha256":null,"state":"failed","steps":20,"style":"none","tags":[],\
                 "timings":null,"verdict":null,"width":48,"worker":null}
                 """)
         #expect(lines[2].contains(#""guidance":18,"#) && lines[2].contains(#""state":"pending""#))
@@ -61,11 +61,12 @@ struct ExportTests {
             try Self.text(Export.csv, fixture.reader)
                 == [
                     "position,prompt,style,guidance,seed,steps,sampler,width,height,cell,state,image,sha256,worker,"
-                        + "attempts,verdict,encode,denoise,decode,png,upload,total,options",
+                        + "attempts,verdict,tags,note,contrast,sharpness,highlights,shadows,saturation,encode,denoise,decode,png,upload,total,"
+                        + "options",
                     "0,\(prompt),none,5,18446744073709551615,20,euler,48,32,\(keys[0]),done,images/00/\(sha256).png,"
-                        + "\(sha256),\"worker, \"\"one\"\"\",1,,0.5,2.0,0.25,0.125,0.125,3.0,",
-                    "1,\(prompt),none,5.5,18446744073709551615,20,euler,48,32,\(keys[1]),failed,,,,1,,,,,,,,",
-                    "2,\(prompt),none,18,18446744073709551615,20,euler,48,32,\(keys[2]),pending,,,,0,,,,,,,,",
+                        + "\(sha256),\"worker, \"\"one\"\"\",1,,,,,,,,,0.5,2.0,0.25,0.125,0.125,3.0,",
+                    "1,\(prompt),none,5.5,18446744073709551615,20,euler,48,32,\(keys[1]),failed,,,,1,,,,,,,,,,,,,,,",
+                    "2,\(prompt),none,18,18446744073709551615,20,euler,48,32,\(keys[2]),pending,,,,0,,,,,,,,,,,,,,,",
                     "",
                 ].joined(separator: "\r\n"))
     }

@@ -82,11 +82,13 @@ struct ContactSheetTests {
         var collector = SheetCollector()
         try fixture.reader.forEachRow { collector.add($0) }
         let settings = collector.sheets.map(\.setting)
-        #expect(settings.map(\.prompt) == ["one", "two", "one", "two"])
-        #expect(settings.map(\.seed) == [7, 7, 8, 8])
-        #expect(SheetAxes(varyingIn: settings) == .seed)
-        #expect(collector.sheets.allSatisfy { $0.styles == grid.styles && $0.guidance == grid.guidance })
-        #expect(collector.sheets[0].tile(row: 1, column: 2) == SheetContent.Tile(state: "leased", sha256: nil))
+        #expect(settings.map { $0.values[.prompt] } == ["one", "two", "one", "two"])
+        #expect(settings.map { $0.values[.seed] } == ["7", "7", "8", "8"])
+        #expect(SheetContent.Setting.varying(in: settings) == [.prompt, .seed])
+        #expect(collector.sheets.allSatisfy { $0.rows == grid.styles && $0.columns == ["5", "5.5", "6"] })
+        #expect(
+            collector.sheets[0].tile(row: 1, column: 2)
+                == SheetContent.Tile(state: "leased", sha256: nil, width: 48, height: 32))
     }
 
     @Test("an image that is gone, damaged or of another size leaves a hole that says so")
@@ -100,16 +102,37 @@ struct ContactSheetTests {
         try Data([0x89, 0x50]).write(to: URL(filePath: paths[1]))
         let reader = ImageReader(fixture.directory)
         let words = rows.map { row in
-            switch reader.read(SheetContent.Tile(state: row.state, sha256: row.sha256), width: 48, height: 32) {
+            switch reader.read(SheetContent.Tile(row)) {
             case .success: "image"
             case .failure(let absence): absence.word
             }
         }
         #expect(words == ["missing", "damaged", "damaged", "image", "image", "image"])
-        let outside = SheetContent.Tile(state: "done", sha256: "../../secret")
-        #expect(throws: ImageAbsence(word: "missing", isFault: true)) {
-            try reader.read(outside, width: 48, height: 32).get()
-        }
+        let outside = SheetContent.Tile(state: "done", sha256: "../../secret", width: 48, height: 32)
+        #expect(throws: ImageAbsence(word: "missing", isFault: true)) { try reader.read(outside).get() }
+    }
+
+    @Test("any two axes can be spread out, and a sheet that spreads the prompts has no prompt of its own")
+    func chosenAxes() async throws {
+        var grid = HandmadeGrid(prompts: ["one", "two"])
+        grid.seeds = [7, 8]
+        let fixture = try await GridFixture(grid) { _ in .leased }
+        var collector = SheetCollector(down: .prompt, across: .seed)
+        try fixture.reader.forEachRow { collector.add($0) }
+        #expect(collector.sheets.count == grid.styles.count * grid.guidance.count)
+        #expect(collector.sheets.allSatisfy { $0.rows == ["one", "two"] && $0.columns == ["7", "8"] })
+        #expect(collector.sheets[0].setting.values[.prompt] == nil)
+        #expect(collector.sheets[0].setting.values[.style] == "none")
+    }
+
+    @Test("a PDF holds a page for each sheet")
+    func pdf() async throws {
+        let fixture = try await GridFixture(HandmadeGrid(prompts: ["one", "two"])) { _ in .done(try .plain(0x336699)) }
+        let path = fixture.path("sheets.pdf")
+        #expect(try ContactSheet.write(fixture.reader, fixture.directory, to: path) == [path])
+        let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: Unicode.ASCII.self)
+        #expect(text.hasPrefix("%PDF-") && text.contains("/Count 2"))
+        #expect(!FileManager.default.fileExists(atPath: path + ".new"))
     }
 
     @Test("any text can be a prompt, a style or a name")
@@ -133,7 +156,7 @@ struct ContactSheetTests {
             (ContactSheet.Options(tile: 0), "s.png", "--tile can't be “0”; choose 16 to 2048 pixels."),
             (ContactSheet.Options(tile: 5000), "s.png", "--tile can't be “5000”; choose 16 to 2048 pixels."),
             (ContactSheet.Options(columns: 0), "s.png", "--columns can't be “0”; choose 1 to 1000."),
-            (ContactSheet.Options(), "s.jpg", "-o can't be “s.jpg”; choose a file name that ends in .png."),
+            (ContactSheet.Options(), "s.jpg", "-o can't be “s.jpg”; choose a file name that ends in .png or .pdf."),
         ])
     func badOptions(options: ContactSheet.Options, path: String, sentence: String) async throws {
         let fixture = try await GridFixture(HandmadeGrid()) { _ in .leased }

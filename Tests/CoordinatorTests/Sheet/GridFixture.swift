@@ -74,7 +74,8 @@ final class GridFixture {
         let identity = Self.hexadecimal(1, digits: 32)
         _ = try await store.register(
             Hello(
-                version: 1, secret: "", name: "worker, \"one\"", identity: identity, device: "cpu", program: "test",
+                version: WireLimits.protocolVersion, secret: "", name: "worker, \"one\"", identity: identity,
+                device: "cpu", program: "test",
                 leases: []))
         for number in 1...plan.shards.count {
             let lease = try #require(LeaseID(hex: Self.hexadecimal(number, digits: 32)))

@@ -17,7 +17,8 @@ enum Fixtures {
     }
 
     static func hello(
-        _ name: String, _ identity: String, secret: String = "", version: Int = 1, leases: [LeaseID] = []
+        _ name: String, _ identity: String, secret: String = "", version: Int = WireLimits.protocolVersion,
+        leases: [LeaseID] = []
     ) -> Hello {
         Hello(
             version: version, secret: secret, name: name, identity: identity, device: "cpu", program: "test",

@@ -12,6 +12,8 @@ import Testing
 enum ServerFixture {
     static func settings(exitsWhenDone: Bool = false) -> CoordinatorServer.Settings {
         var settings = CoordinatorServer.Settings(program: "test", exitsWhenDone: exitsWhenDone)
+        // TLS has tests of its own, with the worker at the other end.
+        settings.isEncrypted = false
         settings.refusalDelay = .zero
         settings.tickInterval = .milliseconds(20)
         settings.farewell = .milliseconds(200)

@@ -72,7 +72,16 @@ final class StoreFixture: Sendable {
             AND NOT EXISTS (SELECT 1 FROM attempt_cell g WHERE g.cell = c.id AND g.attempt = c.attempt)
             """,
             "live attempts without a cell":
-                "SELECT id FROM attempt a WHERE state = 'live' AND NOT EXISTS (SELECT 1 FROM cell WHERE attempt = a.id)",
+                """
+            SELECT id FROM attempt a WHERE state = 'live' AND copy_of IS NULL
+            AND NOT EXISTS (SELECT 1 FROM cell WHERE attempt = a.id)
+            """,
+            "live copies without an undone cell":
+                """
+            SELECT id FROM attempt a WHERE state = 'live' AND copy_of IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM attempt_cell g JOIN cell ON cell.id = g.cell
+                WHERE g.attempt = a.id AND cell.state IN ('pending', 'leased'))
+            """,
             "done cells without an image":
                 "SELECT id FROM cell WHERE state = 'done' AND id NOT IN (SELECT cell FROM image)",
             "images of cells that are not done":
@@ -102,5 +111,17 @@ final class StoreFixture: Sendable {
         func advance(by seconds: Double) {
             current.withLock { $0 += seconds }
         }
+    }
+}
+
+extension SweepStore {
+    /// Registers a worker that comes with a token of its own making, which lets in anybody.
+    func register(_ hello: Hello) async throws -> String {
+        let secret = try #require(JoinSecret(bytes: Array(repeating: 7, count: 32)))
+        let token = try TokenRecord(name: "test", secret: secret, created: Date(timeIntervalSince1970: 0))
+        guard case .registered(let name) = try await register(hello, with: token) else {
+            throw CoordinatorError.noToken(name: "test")
+        }
+        return name
     }
 }

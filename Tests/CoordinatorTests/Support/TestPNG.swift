@@ -21,9 +21,9 @@ enum TestPNG {
     }
 
     /// A zlib stream of stored blocks (RFC 1950, RFC 1951 section 3.2.4).
-    static func stored(_ bytes: [UInt8]) -> [UInt8] {
+    static func stored(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var stream: [UInt8] = [0x78, 0x01]
-        var rest = bytes[...]
+        var rest = Array(bytes)[...]
         repeat {
             let block = rest.prefix(65_535)
             rest = rest.dropFirst(block.count)

@@ -91,7 +91,8 @@ struct SurveyTests {
         let model = try ModelFolder(path: Golden.model)
         let needed = try model.memory(width: 256, height: 256).total
         let row = RowRequest(
-            prompt: "a", negativePrompt: "", guidances: [5], seed: 1, steps: 1, sampler: .euler, width: 256, height: 256
+            prompt: "a", negativePrompt: "", guidances: [5], seed: 1, steps: 1, sampler: SamplerSettings(.euler),
+            width: 256, height: 256
         )
         let tight = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed - 1)
         #expect(

@@ -103,7 +103,8 @@ struct FamilyTests {
         var pictures: [RenderedImage] = []
         let row = RowRequest(
             prompt: "young woman with short red hair in posh bob style teaching math at a blackboard",
-            negativePrompt: negative, guidances: [5], seed: 7, steps: 4, sampler: .euler, width: 96, height: 64)
+            negativePrompt: negative, guidances: [5], seed: 7, steps: 4, sampler: SamplerSettings(.euler), width: 96,
+            height: 64)
         try pipeline.render(row) { pictures.append($0) }
         let found = try #require(pictures.first)
         #expect(found.pixels.count == expected.count)

@@ -5,14 +5,11 @@ import Testing
 
 /// Models of true size against diffusers in fp32; `Benchmarks/parity/run` makes them and calls this, since they take minutes
 /// and many gigabytes.
-@Suite("At true size", .enabled(if: ParityTests.folder != nil))
+@Suite("At true size", .enabled(if: ParityModel.folder != nil))
 struct ParityTests {
-    /// A folder of `Benchmarks/parity/make_model.py`.
-    static let folder = ProcessInfo.processInfo.environment["TMDNE_PARITY"]
-
     @Test("text, UNet, decoder and a picture are diffusers', the picture with at least 60 dB")
     func parity() throws {
-        let path = try #require(Self.folder)
+        let path = try #require(ParityModel.folder)
         let golden = try SafetensorsFile(path: "\(path)/expected.safetensors")
         let model = try ModelFolder(path: path)
         let device = try CPUDevice()
@@ -41,14 +38,17 @@ struct ParityTests {
             "picture: max \(differences.map(abs).max() ?? 0) of 255 levels,",
             meanSquare == 0 ? "equal" : String(format: "PSNR %.1f dB", decibels))
         #expect(decibels >= 60)
-        print("memory: peak \(Self.peakMegabytes) MB, foreseen \(try model.memory(width: 256, height: 256).total / 1_000_000) MB")
+        print(
+            "memory: peak \(Self.peakMegabytes) MB, foreseen \(try model.memory(width: 256, height: 256).total / 1_000_000) MB"
+        )
     }
 
     private func conditioning(
         _ model: ModelFolder, _ golden: SafetensorsFile, _ device: CPUDevice
     ) throws -> Conditioning {
         let conditioner = try TextConditioner(model: model, device: device)
-        let text = try #require(try conditioner(["young woman with short red hair teaching math at a blackboard"]).first)
+        let text = try #require(
+            try conditioner(["young woman with short red hair teaching math at a blackboard"]).first)
         let expected = try golden.floats("text.output", shape: [77, model.config.contextDim])
         report("text", text.states, expected)
         if let width = model.config.unet.addedCondition?.pooledDim {
@@ -61,7 +61,7 @@ struct ParityTests {
         let pipeline = try Pipeline(model: model, device: device)
         let row = RowRequest(
             prompt: "young woman with short red hair teaching math at a blackboard", negativePrompt: "bangs curls",
-            guidances: [7.5], seed: 7, steps: 4, sampler: .euler, width: 256, height: 256)
+            guidances: [7.5], seed: 7, steps: 4, sampler: SamplerSettings(.euler), width: 256, height: 256)
         var pixels: [UInt8] = []
         try pipeline.render(row) { pixels = $0.pixels }
         return pixels
@@ -78,7 +78,12 @@ struct ParityTests {
     /// The most memory that this process has had.
     private static var peakMegabytes: Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss * 1024 / 1_000_000
     }
+}
+
+private enum ParityModel {
+    /// A folder of `Benchmarks/parity/make_model.py`.
+    static let folder = ProcessInfo.processInfo.environment["TMDNE_PARITY"]
 }

@@ -6,15 +6,15 @@ import Testing
 /// Twelve steps of each sampler on the embedded model, with guidance 7.5, against diffusers in fp32.
 @Suite struct TrajectoryTests {
     struct Case: CustomTestStringConvertible {
-        var kind: SamplerKind
+        var settings: SamplerSettings
         var golden: String
-        var testDescription: String { kind.rawValue }
+        var testDescription: String { golden }
     }
 
     static let cases = [
-        Case(kind: .ddim, golden: "ddim"), Case(kind: .euler, golden: "euler"),
-        Case(kind: .eulerAncestral, golden: "euler_a"), Case(kind: .dpmpp2m, golden: "dpmpp2m"),
-        Case(kind: .dpmpp2mKarras, golden: "dpmpp2m_karras"),
+        Case(settings: .init(.ddim), golden: "ddim"), Case(settings: .init(.euler), golden: "euler"),
+        Case(settings: .init(.eulerAncestral), golden: "euler_a"), Case(settings: .init(.dpmpp2m), golden: "dpmpp2m"),
+        Case(settings: .init(.dpmpp2m, layout: .karras), golden: "dpmpp2m_karras"),
     ]
     static let positive =
         "cinematic photo young woman with short red hair in graduated bob style teaching math at a blackboard . "
@@ -43,10 +43,10 @@ import Testing
             Conditioning(states: Array($0), tokenCount: 77)
         }
         let context = try unet.context(of: texts)
-        let sampler = try Sampler(test.kind, schedule: NoiseSchedule(folder.config.scheduler), steps: 12)
-        var generator = TorchGenerator(seed: 52_794_693)
-        let noise = generator.normals(shape.count).map { $0 * sampler.initialNoiseScale }
-        var cell = CellInProgress(guidance: 7.5, latents: noise, generator: generator, state: sampler.makeState())
+        let sampler = try Sampler(test.settings, schedule: NoiseSchedule(folder.config.scheduler), steps: 12)
+        var stream = sampler.makeNoise(seed: 52_794_693, source: .torchCPU)
+        let noise = stream.normals(shape.count).map { $0 * sampler.initialNoiseScale }
+        var cell = CellInProgress(guidance: 7.5, rescale: 0, latents: noise, state: sampler.makeState())
         var latents = [cell.latents]
         for step in sampler.timesteps.indices {
             let one = shape.channelsLast(cell.latents, scale: sampler.inputScale(at: step))
@@ -54,7 +54,8 @@ import Testing
             let output = device.download(try unet(input, timestep: sampler.timesteps[step], context: context))
             cell.advance(
                 step, sampler: sampler, positive: shape.channelsFirst(output[shape.count...]),
-                negative: shape.channelsFirst(output[..<shape.count]))
+                negative: shape.channelsFirst(output[..<shape.count]),
+                noise: sampler.noise(at: step, count: shape.count, from: &stream))
             latents.append(cell.latents)
         }
         #expect(greatestDifference(latents.flatMap { $0 }, expected) < 2e-3)
@@ -67,7 +68,7 @@ import Testing
         let pipeline = try Pipeline(model: folder, device: device)
         let row = RowRequest(
             prompt: Self.positive, negativePrompt: Self.negative, guidances: [7.5], seed: 52_794_693, steps: 12,
-            sampler: test.kind, width: 128, height: 128)
+            sampler: test.settings, width: 128, height: 128)
         var pictures: [RenderedImage] = []
         try pipeline.render(row) { pictures.append($0) }
         let found = try #require(pictures.first)

@@ -7,13 +7,17 @@ final class Launched {
     private let output: String
     private let errors: String
 
-    /// Starts the program; a variable with an empty value is taken out of its environment.
-    init(_ arguments: [String], in sandbox: Sandbox, environment: [String: String], number: Int) throws {
+    /// Starts the program, behind the words of `wrapper` where there are any: `strace …`, `ip netns exec …`.
+    /// A variable with an empty value is taken out of its environment.
+    init(
+        _ arguments: [String], in sandbox: Sandbox, environment: [String: String], wrapper: [String] = [], number: Int
+    ) throws {
         output = try sandbox.write("logs/\(number).out", "")
         errors = try sandbox.write("logs/\(number).err", "")
         process = Process()
-        process.executableURL = URL(filePath: try Self.program())
-        process.arguments = arguments
+        let words = try wrapper + [Self.program()] + arguments
+        process.executableURL = URL(filePath: wrapper.isEmpty ? words[0] : "/usr/bin/env")
+        process.arguments = wrapper.isEmpty ? arguments : words
         process.currentDirectoryURL = URL(filePath: sandbox.path)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
             .filter { !$0.value.isEmpty }
@@ -24,7 +28,7 @@ final class Launched {
     }
 
     /// The program stands beside the bundle of the tests, where one build puts both.
-    private static func program() throws -> String {
+    static func program() throws -> String {
         let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let path = URL(filePath: bundle).deletingLastPathComponent().appending(path: "tmdne").path
         try #require(
@@ -33,6 +37,8 @@ final class Launched {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    var identifier: Int32 { process.processIdentifier }
 
     /// What `ps` and `pgrep` call the process.
     var name: String {

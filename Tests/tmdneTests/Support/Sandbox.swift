@@ -53,10 +53,13 @@ final class Sandbox {
         try start(arguments, environment: environment)
     }
 
-    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Launched {
+    func start(
+        _ arguments: [String], environment: [String: String] = [:], behind wrapper: [String] = []
+    ) throws -> Launched {
         let defaults = ["OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": file("home-cache")]
         let process = try Launched(
-            arguments, in: self, environment: defaults.merging(environment) { $1 }, number: launched.count)
+            arguments, in: self, environment: defaults.merging(environment) { $1 }, wrapper: wrapper,
+            number: launched.count)
         launched.append(process)
         return process
     }
@@ -66,6 +69,24 @@ final class Sandbox {
         let process = try start(arguments, environment: environment)
         let code = try await process.end()
         return Finished(code: code, output: process.text, complaints: process.complaints)
+    }
+
+    /// Runs another program of this host to its end, which has to be a good one.
+    @discardableResult
+    func shell(_ script: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-euo", "pipefail", "-c", script]
+        process.currentDirectoryURL = URL(filePath: path)
+        let output = try write("logs/shell", "")
+        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
+        process.standardError = process.standardOutput
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        try await eventually("\(script) ends", within: .seconds(120)) { process.isRunning ? nil : () }
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        try #require(process.terminationStatus == 0, "\(script): \(text)", sourceLocation: sourceLocation)
+        return text
     }
 
     /// Runs the program to its end, which has to be a good one.

@@ -33,7 +33,14 @@ extension Sandbox {
     func coordinator(_ sweep: String, _ port: Int = 0, _ options: String...) async throws -> (
         process: Launched, token: String
     ) {
-        let process = try start(["coordinator", sweep, "--listen", "127.0.0.1:\(port)"] + options)
+        try await coordinator(sweep, at: "127.0.0.1:\(port)", options, behind: [])
+    }
+
+    /// Starts a coordinator at an address, behind the words of `wrapper`, and waits for the line that joins a worker.
+    func coordinator(_ sweep: String, at address: String, _ options: [String], behind wrapper: [String]) async throws
+        -> (process: Launched, token: String)
+    {
+        let process = try start(["coordinator", sweep, "--listen", address] + options, behind: wrapper)
         let token = try await eventually("\(sweep) is served: \(process.complaints)") {
             let line = process.text.split(separator: "\n").first { $0.hasPrefix("tmdne worker ") }
             guard process.text.hasSuffix("\n") || line == nil else { return nil as String? }

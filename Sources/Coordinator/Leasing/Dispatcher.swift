@@ -1,0 +1,259 @@
+import Foundation
+import Logging
+import SharedModel
+
+/// Carries out what the lease book and the sweep's conduct decide: the one place where sessions, leases, the database and
+/// the disk's state meet.
+///
+/// It decides nothing itself. What workers say is in `Dispatcher+Work.swift`, what people and time say is here.
+actor Dispatcher {
+    struct Guest {
+        var connection: any WorkerLine
+        var identity: String
+        var name: String
+        /// SHA-256 of the secret that let it in.
+        var token: String
+    }
+
+    /// What the dispatcher does not do itself, so that a simulation can do it its way.
+    struct Surroundings: Sendable {
+        var now: @Sendable () -> ContinuousClock.Instant = { .now }
+        var makeLease: @Sendable () -> LeaseID = {
+            var generator = SystemRandomNumberGenerator()
+            return LeaseID(using: &generator)
+        }
+    }
+
+    let store: SweepStore
+    let settings: CoordinatorServer.Settings
+    /// The sweep's name.
+    let sweep: String
+    let tokens: TokenRegistry
+    let logger: Logger
+    let surroundings: Surroundings
+    let events: AsyncStream<ProgressEvent>.Continuation
+    private let images: ImageStore
+    private let directory: SweepDirectory
+    private let onEnd: @Sendable () -> Void
+
+    var book: LeaseBook
+    var conduct = SweepConduct()
+    var guests: [LeaseBook.ConnectionID: Guest] = [:]
+    /// Cells that nobody holds, counted now and then and no further than ``pendingCounted``.
+    var pending = 0
+    /// Failures of cells that the database could not be told.
+    var untold: [(fail: Fail, identity: String)] = []
+    /// Leases that are over, but the database could not be told.
+    private var unwritten: [LeaseBook.Ended] = []
+    /// What workers' rows say about their quarantine.
+    private var remarks: [String: String] = [:]
+    private var published: (SweepStatus.State, String?) = (.running, nil)
+    /// How often failed cells were to be tried again.
+    private var retries = 0
+
+    /// With more cells pending than this, nobody's share is small.
+    private static let pendingCounted = 20_000
+
+    init(
+        store: SweepStore, images: ImageStore, directory: SweepDirectory, settings: CoordinatorServer.Settings,
+        sweep: String, leftovers: [LiveAttempt], tokens: TokenRegistry, logger: Logger,
+        events: AsyncStream<ProgressEvent>.Continuation,
+        surroundings: Surroundings = Surroundings(), onEnd: @escaping @Sendable () -> Void
+    ) {
+        self.store = store
+        self.images = images
+        self.directory = directory
+        self.settings = settings
+        self.sweep = sweep
+        self.tokens = tokens
+        self.logger = logger
+        self.events = events
+        self.surroundings = surroundings
+        self.onEnd = onEnd
+        book = LeaseBook(timeouts: settings.timeouts)
+        book.restore(leftovers, now: surroundings.now())
+    }
+
+    // MARK: - What people say
+
+    func pause(_ pause: Bool) async {
+        conduct.isPaused = pause
+        await publish()
+    }
+
+    /// Grants nothing more and tells every worker so; the coordinator ends when they have delivered.
+    func drain(_ reason: String) async {
+        guard conduct.drain(reason) else { return }
+        for (_, guest) in guests.sorted(by: { $0.key < $1.key }) { guest.connection.notify(.drain(reason)) }
+        await publish()
+        endIfDrained()
+    }
+
+    func retryFailed() async throws -> Int {
+        retries += 1
+        let count = try await store.retryFailed()
+        await countPending()
+        return count
+    }
+
+    /// Grants nothing more and takes no more offers. Leases stay: the workers may come back for them.
+    func shutDown() {
+        conduct.isShuttingDown = true
+    }
+
+    /// A status with what the database could not be told: a full disk keeps it from being written that it is full.
+    func completed(_ status: SweepStatus) -> SweepStatus {
+        guard let diskProblem = conduct.diskProblem, status.state == .running || status.state == .paused else {
+            return status
+        }
+        var status = status
+        status.state = .diskFull
+        status.message = diskProblem
+        return status
+    }
+
+    // MARK: - What time says
+
+    /// Called every second or so.
+    func tick() async {
+        let now = surroundings.now()
+        for (id, guest) in guests {
+            let vitals = guest.connection.vitals
+            book.heard(guest.identity, on: id, at: vitals.isBusy ? now : vitals.heardAt)
+            // Nobody can move on while nothing can be stored.
+            let movedAt = conduct.diskProblem == nil ? vitals.uploadedAt : now
+            if let movedAt { book.progressed(guest.identity, on: id, at: movedAt) }
+        }
+        sendAwayRevoked()
+        let ticked = book.tick(now: now)
+        for id in ticked.silent { guests[id]?.connection.cut() }
+        let overdue = unwritten
+        unwritten = []
+        // First, because a failure counts only while its lease is live.
+        let failures = untold
+        untold = []
+        for (fail, identity) in failures { await failed(fail, from: identity) }
+        await write(overdue + ticked.ended)
+        for request in directory.takeRequests() { await take(request) }
+        await checkDisk()
+        await countPending()
+        await writeRemarks()
+        await publish()
+        await endIfDone()
+        endIfDrained()
+    }
+
+    /// Cuts off who came in with a token that has been revoked since; the next hello is told why.
+    private func sendAwayRevoked() {
+        let revoked = tokens.revoked
+        guard !revoked.isEmpty else { return }
+        for guest in guests.values where revoked.contains(guest.token) { guest.connection.cut() }
+    }
+
+    /// Drains when the sweep is over and nobody wants the coordinator to stay.
+    func endIfDone() async {
+        guard settings.exitsWhenDone, isIdle else { return }
+        let retriesBefore = retries
+        guard let isUnfinished = try? await store.isUnfinished(), !isUnfinished else { return }
+        // Cells may have been retried, and granted, while the database was asked.
+        guard isIdle, retries == retriesBefore else { return }
+        await drain("Every cell is done.")
+    }
+
+    func endIfDrained() {
+        let mayEnd = conduct.mayEnd(
+            isEmpty: book.isEmpty, hasGuests: !guests.isEmpty, farewell: settings.farewell, now: surroundings.now())
+        if mayEnd { onEnd() }
+    }
+
+    /// Writes down that leases are over, or remembers to.
+    func write(_ ended: [LeaseBook.Ended]) async {
+        for ending in ended {
+            do {
+                let parked = try await store.end(
+                    ending.lease, ending.ending, blaming: ending.blamed, isFirst: ending.isFirst,
+                    reason: ending.reason)
+                logger.info("lease ended", metadata: ["lease": "\(ending.lease)", "reason": "\(ending.reason)"])
+                events.yield(.leaseEnded(reason: ending.reason))
+                if let parked { events.yield(.failed(cell: parked, position: nil, reason: ending.reason)) }
+            } catch {
+                unwritten.append(ending)
+                await storageFailed(error)
+            }
+        }
+    }
+
+    /// The disk or the database failed: nothing is granted until there is room again.
+    func storageFailed(_ error: any Error) async {
+        let problem = store.explain(error)
+        logger.error("storage failed", metadata: ["error": "\(problem)"])
+        conduct.diskProblem = WireText.line("The coordinator can't store images now. \(problem)")
+        await publish()
+    }
+
+    func name(of identity: String) -> String {
+        guests.values.first { $0.identity == identity }?.name ?? "a worker"
+    }
+
+    /// Whether nobody holds anything and nothing waits to be written down, while grants go on.
+    private var isIdle: Bool {
+        conduct.drainReason == nil && book.isEmpty && unwritten.isEmpty && untold.isEmpty
+    }
+
+    private func checkDisk() async {
+        guard let room = await images.room() else { return }
+        if room < settings.lowWaterBytes {
+            conduct.diskProblem = """
+                The disk of the coordinator is full: \(room >> 20) MiB are free in \(directory.url.path), \
+                \(settings.lowWaterBytes >> 20) MiB are needed.
+                """
+        } else if unwritten.isEmpty, untold.isEmpty {
+            conduct.diskProblem = nil
+        }
+    }
+
+    /// Both only advise; a database that can't be read is found out elsewhere.
+    private func countPending() async {
+        if let count = try? await store.pendingCount(upTo: Self.pendingCounted) { pending = count }
+        if let warning = try? await store.unrenderable() { conduct.warning = warning }
+    }
+
+    private func writeRemarks() async {
+        let now = surroundings.now()
+        for identity in Set(remarks.keys).union(book.connectedIdentities).sorted() {
+            let remark = book.quarantine(of: identity, now: now)
+            guard remark != remarks[identity] else { continue }
+            do {
+                try await store.remark(remark, on: identity)
+                remarks[identity] = remark
+                if let remark { events.yield(.quarantined(worker: name(of: identity), reason: remark)) }
+            } catch {
+                await storageFailed(error)
+            }
+        }
+    }
+
+    private func take(_ request: SweepRequest) async {
+        logger.info("request", metadata: ["request": "\(request.rawValue)"])
+        switch request {
+        case .retryFailed:
+            do { _ = try await retryFailed() } catch { await storageFailed(error) }
+        case .pause: await pause(true)
+        case .resume: await pause(false)
+        case .drain: await drain("The sweep is drained.")
+        }
+    }
+
+    private func publish() async {
+        let (state, message) = (conduct.state, conduct.message)
+        guard published != (state, message) else { return }
+        published = (state, message)
+        events.yield(.state(state, message: message))
+        do {
+            try await store.publish(state, message: message)
+        } catch {
+            // Told again at the next tick.
+            published = (.stopped, nil)
+        }
+    }
+}

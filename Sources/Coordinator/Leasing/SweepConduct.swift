@@ -1,0 +1,87 @@
+import SharedModel
+
+/// Whether anything is granted at all, why not, and when the coordinator may go.
+///
+/// Decisions without I/O and without a clock, like ``LeaseBook``'s, about the sweep as a whole.
+struct SweepConduct: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    /// The longest that a worker waits before it connects again, and time to do so.
+    private static let longestReturn = Duration.seconds(15)
+
+    var isPaused = false
+    /// The process is about to end: nothing is granted and no offer taken, but leases stay.
+    var isShuttingDown = false
+    /// Why nothing more is granted, for good.
+    private(set) var drainReason: String?
+    /// Why nothing can be stored now.
+    var diskProblem: String?
+    /// A sentence about cells that no worker can render.
+    var warning: String?
+    /// Workers that left without a goodbye while nothing was told to them, and when.
+    private var strayed: [String: Instant] = [:]
+    private var emptySince: Instant?
+
+    /// How the sweep stands, as people see it.
+    var state: SweepStatus.State {
+        drainReason != nil ? .draining : diskProblem != nil ? .diskFull : isPaused ? .paused : .running
+    }
+
+    /// What people should know.
+    var message: String? {
+        state == .diskFull ? diskProblem : drainReason ?? warning
+    }
+
+    /// Why a claim must wait; `nil` when cells may be granted.
+    var reasonToWait: String? {
+        if isShuttingDown { return "The coordinator is shutting down." }
+        if let diskProblem { return diskProblem }
+        return isPaused ? "The sweep is paused." : nil
+    }
+
+    /// Why an offer must wait; `nil` when images may be stored.
+    var reasonToOfferLater: String? {
+        isShuttingDown ? "The coordinator is shutting down." : diskProblem
+    }
+
+    /// Grants nothing more.
+    ///
+    /// - Returns: Whether that is news.
+    mutating func drain(_ reason: String) -> Bool {
+        guard drainReason == nil else { return false }
+        drainReason = reason
+        return true
+    }
+
+    /// A worker is there and can be told that nothing more is granted.
+    mutating func joined(_ identity: String) {
+        strayed[identity] = nil
+    }
+
+    /// The last connection of a worker ended.
+    mutating func left(_ identity: String, saidGoodbye: Bool, now: Instant) {
+        strayed[identity] = saidGoodbye ? nil : now
+    }
+
+    /// Whether a drained coordinator may end: nobody holds anything, and everybody has heard of it or had the time to.
+    ///
+    /// Whoever comes back to an address that nobody serves would try for ever.
+    ///
+    /// - Parameters:
+    ///   - isEmpty: Whether nobody holds a lease.
+    ///   - hasGuests: Whether any worker is connected.
+    ///   - farewell: How long the workers have for their goodbye.
+    ///   - now: The time.
+    /// - Returns: Whether it is time to end.
+    mutating func mayEnd(isEmpty: Bool, hasGuests: Bool, farewell: Duration, now: Instant) -> Bool {
+        guard drainReason != nil, !isShuttingDown else { return false }
+        guard isEmpty else {
+            emptySince = nil
+            return false
+        }
+        let since = emptySince ?? now
+        emptySince = since
+        strayed = strayed.filter { now - $0.value < Self.longestReturn }
+        return !hasGuests && strayed.isEmpty || now - since > farewell
+    }
+}

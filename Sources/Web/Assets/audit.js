@@ -1,0 +1,218 @@
+// The audit: one key an image. What has been judged is on the coordinator's disk, so one goes on where one stopped.
+import { attempt, byId, isWriting, make, remembered, request, tell } from "./common.js";
+import { Grid } from "./live.js";
+import { fillTile, makeTile } from "./wall.js";
+
+const grid = await Grid.load();
+const tagButtons = [...byId("tags").querySelectorAll("button")];
+/** What this auditor said: for each position that shows a cell first, `{verdict, tags, note}`. */
+let opinions = new Map();
+/** Positions that wait, in the order in which they are shown. */
+let queue = [];
+/** What can be undone here, the latest at the end: `skip`, or `verdict`. */
+let past = [];
+let current;
+/** One thing after the other, however fast the keys come. */
+let work = Promise.resolve();
+
+const auditor = () => byId("auditor").value.trim();
+const isBlind = () => byId("blind").checked;
+const isByRows = () => byId("by-rows").checked && !isBlind();
+
+/** A number that shuffles cells the same way each time for one auditor (FNV-1a). */
+function order(text) {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+async function begin() {
+  remembered.set("auditor", auditor());
+  if (!auditor()) {
+    queue = [];
+    return next();
+  }
+  const said = (await attempt(() => request(`/api/opinions?auditor=${encodeURIComponent(auditor())}`))) ?? [];
+  opinions = new Map(said.map(({ position, ...opinion }) => [position, opinion]));
+  past = [];
+  line();
+  next();
+}
+
+/** Puts what is not judged in line, keeping what was skipped at the end. */
+function line() {
+  const skipped = new Set(past.filter((step) => step.kind === "skip").map((step) => step.position));
+  const waiting = grid.distinct().filter((position) => grid.hasImage(position) && !opinions.has(position));
+  if (isBlind()) {
+    const name = auditor();
+    waiting.sort((first, second) => order(`${name} ${grid.cells[first]}`) - order(`${name} ${grid.cells[second]}`));
+  }
+  queue = [...waiting.filter((position) => !skipped.has(position)), ...waiting.filter((position) => skipped.has(position))];
+}
+
+function next() {
+  current = queue[0];
+  setTags([]);
+  byId("note").value = "";
+  show();
+}
+
+function show() {
+  const image = byId("image");
+  byId("stage").dataset.position = current ?? "";
+  image.hidden = current === undefined;
+  if (current === undefined) {
+    const isRunning = grid.states.some((state) => state === "p" || state === "l");
+    byId("caption").textContent = !auditor()
+      ? "Write your name above to begin; it is kept with your verdicts."
+      : isRunning ? "All that is there is judged; more images are on their way." : "Everything is judged.";
+  } else {
+    image.src = grid.picture(current);
+    image.alt = isBlind() ? "The image to judge" : grid.label(current);
+    byId("caption").textContent = isBlind() ? "" : grid.axes.map((axis) => grid.value(current, axis.name)).join(" · ");
+    for (const position of queue.slice(1, 5)) new Image().src = grid.picture(position);
+  }
+  for (const id of ["keep", "reject", "skip"]) byId(id).disabled = current === undefined;
+  byId("undo").disabled = !auditor();
+  const images = grid.distinct().filter((position) => grid.hasImage(position)).length;
+  const kept = [...opinions.values()].filter((opinion) => opinion.verdict === "keep").length;
+  byId("judged").max = Math.max(1, images);
+  byId("judged").value = opinions.size;
+  byId("tally").textContent = `${opinions.size} of ${images} judged, ${kept} kept`;
+  showStrip();
+}
+
+/** The images that share everything with the current one but the last axis. */
+function rowOf(position) {
+  const axis = grid.axis("guidance") ?? grid.axes.at(-1);
+  return axis ? axis.values.map((_, index) => grid.at(position, { [axis.name]: index })).filter((found) => found !== undefined) : [position];
+}
+
+/** The position under which the cell of another position is judged: the first that shows it. */
+const firstOf = new Map();
+for (let position = 0; position < grid.positions; position++) {
+  if (!firstOf.has(grid.cells[position])) firstOf.set(grid.cells[position], position);
+}
+
+function showStrip() {
+  const strip = byId("strip");
+  strip.hidden = !isByRows() || current === undefined;
+  if (strip.hidden) return;
+  strip.replaceChildren(
+    ...rowOf(current).map((position) => {
+      const first = firstOf.get(grid.cells[position]);
+      const tile = makeTile(() => {
+        if (!grid.hasImage(first)) return;
+        queue = [first, ...queue.filter((other) => other !== first)];
+        next();
+      });
+      fillTile(tile, grid, first, 128, opinions.get(first)?.verdict ?? "");
+      tile.dataset.own = opinions.get(first)?.verdict ?? "";
+      if (first === current) tile.setAttribute("aria-current", "true");
+      return tile;
+    }));
+  strip.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
+const tags = () => tagButtons.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => button.dataset.tag);
+
+function setTags(names) {
+  for (const button of tagButtons) button.setAttribute("aria-pressed", String(names.includes(button.dataset.tag)));
+}
+
+function toggle(button) {
+  if (current === undefined) return;
+  button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+}
+
+async function judge(verdict) {
+  if (current === undefined) return;
+  const position = current;
+  const opinion = { verdict, tags: verdict === "reject" ? tags() : [], note: byId("note").value.trim() };
+  await request("/api/opinions", "POST", { position, auditor: auditor(), ...opinion });
+  opinions.set(position, opinion);
+  past.push({ kind: "verdict", position });
+  queue = queue.filter((other) => other !== position);
+  next();
+}
+
+async function skip() {
+  if (current === undefined) return;
+  past.push({ kind: "skip", position: current });
+  queue = [...queue.slice(1), current];
+  next();
+}
+
+async function undo() {
+  if (!auditor()) return;
+  if (past.at(-1)?.kind === "skip") {
+    const { position } = past.pop();
+    queue = [position, ...queue.filter((other) => other !== position)];
+    return next();
+  }
+  const { position } = await request(`/api/opinions?auditor=${encodeURIComponent(auditor())}`, "DELETE");
+  if (position === null || position === undefined) return tell("There is nothing to undo.", false);
+  past.pop();
+  const undone = opinions.get(position);
+  const said = await request(`/api/opinions?auditor=${encodeURIComponent(auditor())}`);
+  opinions = new Map(said.map(({ position: place, ...opinion }) => [place, opinion]));
+  queue = [position, ...queue.filter((other) => other !== position)];
+  next();
+  setTags(undone?.tags ?? []);
+  byId("note").value = undone?.note ?? "";
+}
+
+const run = (action) => (work = work.then(() => attempt(action)));
+const actions = { keep: () => judge("keep"), reject: () => judge("reject"), skip, undo };
+const keys = { k: "keep", r: "reject", s: "skip", u: "undo" };
+
+for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", () => run(action));
+for (const button of tagButtons) button.addEventListener("click", () => run(() => toggle(button)));
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isWriting(event)) {
+    if (event.key === "Escape" || (event.key === "Enter" && event.target === byId("note"))) event.target.blur();
+    return;
+  }
+  const key = event.key.toLowerCase();
+  const tag = tagButtons[Number(key) - 1];
+  // In line with the verdicts: keys may come faster than the disk, and a tag belongs to the image that follows.
+  if (tag) run(() => toggle(tag));
+  else if (key === "n") byId("note").focus();
+  else if (keys[key]) run(actions[keys[key]]);
+  else if (isByRows() && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+    const row = rowOf(current).map((position) => firstOf.get(grid.cells[position])).filter((position) => grid.hasImage(position));
+    const to = row[row.indexOf(current) + (event.key === "ArrowRight" ? 1 : -1)];
+    if (to === undefined) return;
+    queue = [to, ...queue.filter((other) => other !== to)];
+    next();
+  } else return;
+  event.preventDefault();
+});
+
+byId("auditor").value = remembered.get("auditor", "");
+byId("blind").checked = remembered.get("blind", "") === "yes";
+byId("by-rows").checked = remembered.get("by-rows", "") === "yes";
+byId("auditor").addEventListener("change", () => run(begin));
+for (const id of ["blind", "by-rows"]) {
+  byId(id).addEventListener("change", (event) => {
+    remembered.set(id, event.target.checked ? "yes" : "");
+    line();
+    next();
+    event.target.blur();
+  });
+}
+byId("who").addEventListener("submit", (event) => {
+  event.preventDefault();
+  byId("auditor").blur();
+});
+grid.addEventListener("change", () => {
+  const known = new Set(queue);
+  for (const position of grid.distinct()) {
+    if (grid.hasImage(position) && !opinions.has(position) && !known.has(position)) queue.push(position);
+  }
+  if (current === undefined && queue.length && auditor()) next();
+  else show();
+});
+await begin();

@@ -1,0 +1,101 @@
+// How the sweep stands, and the hands on its controls.
+import { attempt, byId, duration, make, number, request, tell } from "./common.js";
+import { Grid } from "./live.js";
+import { bars, scatter, steps } from "./plots.js";
+
+const [grid, first] = await Promise.all([Grid.load(), request("/api/status")]);
+
+const stateText = {
+  running: "running", paused: "paused", draining: "draining", "disk-full": "waiting for room on the disk", stopped: "not served",
+  done: "done",
+};
+
+function show(status) {
+  const finished = status.done + status.failed;
+  byId("progress").max = Math.max(1, status.cells);
+  byId("progress").value = finished;
+  const parts = [stateText[status.state] ?? status.state, `${status.done} of ${status.cells} images`];
+  if (status.imagesPerMinute) parts.push(`${number(status.imagesPerMinute)} a minute`);
+  if (status.state === "running") {
+    parts.push(status.etaSeconds === null ? "time left not known yet" : `${duration(status.etaSeconds)} left`);
+  }
+  if (status.positions !== status.cells) parts.push(`${status.positions} positions share them`);
+  byId("summary").textContent = parts.join(" · ");
+  byId("message").hidden = !status.message;
+  byId("message").textContent = status.message ?? "";
+  byId("counts").replaceChildren(
+    ...[["done", status.done], ["rendering", status.leased], ["pending", status.pending], ["failed", status.failed]]
+      .map(([name, count]) => make("div", { class: `count ${name}` }, make("dt", {}, name), make("dd", {}, String(count)))));
+  showWorkers(status.workers);
+  byId("failures").hidden = !status.failures.length;
+  byId("failures").querySelector("ul").replaceChildren(
+    ...status.failures.map((failure) =>
+      make("li", {}, make("a", { href: `/grid?rows=*` }, `position ${failure.position}`), `: ${failure.reason}`)),
+    ...(status.failed > status.failures.length ? [make("li", {}, `and ${status.failed - status.failures.length} more`)] : []));
+  for (const button of byId("controls").querySelectorAll("button")) {
+    button.hidden = { pause: status.state !== "running", resume: status.state !== "paused", retry: !status.failed, drain: status.state === "draining" || status.state === "done" }[button.dataset.action];
+  }
+}
+
+/** Columns are whatever the coordinator tells of a worker. */
+function showWorkers(workers) {
+  const known = { name: "worker", device: "device", state: "state", done: "images", secondsPerImage: "seconds per image" };
+  const keys = [...new Set([...Object.keys(known), ...workers.flatMap(Object.keys)])].filter((key) => workers.some((worker) => (worker[key] ?? null) !== null && typeof worker[key] !== "object"));
+  const title = (key) => known[key] ?? key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  const table = byId("workers");
+  table.tHead.replaceChildren(make("tr", {}, ...keys.map((key) => make("th", { scope: "col" }, title(key)))));
+  table.tBodies[0].replaceChildren(
+    ...(workers.length
+      ? workers.map((worker) =>
+          make("tr", { class: worker.state },
+            ...keys.map((key) => {
+              const value = worker[key];
+              return make("td", {}, typeof value === "number" && !Number.isInteger(value) ? number(value, 2) : String(value ?? "–"));
+            })))
+      : [make("tr", {}, make("td", {}, "No worker has joined yet."))]));
+}
+
+async function plot() {
+  const series = await attempt(() => request("/api/series"));
+  if (!series) return;
+  const times = series.storedAt.map((text) => Date.parse(text) / 60000);
+  const phases = ["encode", "denoise", "decode", "png", "upload"];
+  const seconds = times.map((_, index) => phases.slice(0, 4).reduce((sum, phase) => sum + series[phase][index], 0));
+  const start = times[0] ?? 0;
+  const minutes = times.map((time) => time - start);
+  // A fortieth of the time, a second at least.
+  const span = Math.max(1 / 60, ((minutes.at(-1) ?? 0) + 1e-6) / 40);
+  const counts = new Array(Math.max(1, Math.ceil((minutes.at(-1) ?? 0) / span + 1e-9))).fill(0);
+  for (const minute of minutes) counts[Math.min(counts.length - 1, Math.floor(minute / span))] += 1;
+  steps(byId("plot-rate"), counts.map((count) => count / span), span, { x: "minutes", y: "images per minute" });
+  scatter(
+    byId("plot-seconds"),
+    series.workers.map((name, worker) => ({
+      name, points: minutes.map((minute, index) => [minute, seconds[index], series.worker[index]]).filter(([, , owner]) => owner === worker),
+    })),
+    { x: "minutes", y: "seconds" });
+  bars(
+    byId("plot-phases"), phases,
+    series.workers.map((name, worker) => {
+      const own = series.worker.flatMap((owner, index) => (owner === worker ? [index] : []));
+      return { name, values: phases.map((phase) => own.reduce((sum, index) => sum + series[phase][index], 0) / Math.max(1, own.length)) };
+    }));
+}
+
+byId("controls").hidden = !first.isServed;
+byId("controls").addEventListener("click", async (event) => {
+  const action = event.target.dataset?.action;
+  if (!action) return;
+  if (action === "drain" && !confirm("End the sweep once the workers have delivered what they hold?")) return;
+  if (await attempt(() => request("/api/control", "POST", { action }))) tell("Done.", false);
+});
+grid.addEventListener("status", (event) => show(event.detail));
+let waiting = null;
+grid.addEventListener("change", () => {
+  waiting ??= setTimeout(() => {
+    waiting = null;
+    plot();
+  }, 3000);
+});
+show(first.status);
+await plot();

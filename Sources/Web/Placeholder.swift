@@ -1,3 +1,0 @@
-import Coordinator
-import Hummingbird
-import Mustache

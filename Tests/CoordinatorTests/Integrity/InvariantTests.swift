@@ -1,0 +1,75 @@
+import GRDB
+import SharedModel
+import Testing
+
+@testable import Coordinator
+
+@Suite("The invariants of a database")
+struct InvariantTests {
+    /// Each rule with a change that breaks it, and that the schema alone lets pass.
+    static let damage: [(violation: String, sql: String)] = [
+        (
+            "leased cells without a live attempt that was granted them",
+            "UPDATE cell SET state = 'leased', attempt = (SELECT min(id) FROM attempt) WHERE id = (SELECT max(id) FROM cell)"
+        ),
+        ("live attempts without a cell", "UPDATE cell SET state = 'pending', attempt = NULL WHERE attempt IS NOT NULL"),
+        ("done cells without an image", "DELETE FROM image"),
+        ("images of cells that are not done", "UPDATE cell SET state = 'pending' WHERE state = 'done'"),
+        (
+            "images of cells that their attempt was not granted",
+            "DELETE FROM attempt_cell WHERE cell IN (SELECT cell FROM image)"
+        ),
+        (
+            "failures of cells that are done",
+            "INSERT INTO failure (cell, worker, times) SELECT image.cell, 1, 1 FROM image"
+        ),
+        (
+            "cells that the grid does not show where they say",
+            "UPDATE cell SET position = position + 1 WHERE position = 0"
+        ),
+        ("positions or cells that the sweep does not count", "UPDATE sweep SET cells = cells + 1"),
+        ("images that no worker is credited with", "UPDATE worker SET done = 0"),
+    ]
+
+    @Test("every rule has its damage in this suite")
+    func complete() {
+        #expect(Set(Self.damage.map(\.violation)) == Set(Invariants.rules.map(\.violation)))
+    }
+
+    @Test("what breaks a rule is found by it, and a coordinator refuses such a database", arguments: 0..<damage.count)
+    func broken(index: Int) async throws {
+        let (violation, sql) = Self.damage[index]
+        let fixture = try await StoreFixture()
+        let key = try await fixture.claim(1).cells[0].key
+        _ = try await fixture.commit(key, under: 1)
+        try fixture.store.verify()
+        _ = try await fixture.store.committer.perform { db in try db.run(sql) }
+        let found = try await fixture.store.committer.perform { db in try Invariants.violations(db) }
+        #expect(found.contains("there are \(violation)"))
+        #expect {
+            try fixture.store.verify()
+        } throws: { error in
+            if case .damagedDatabase? = error as? CoordinatorError {
+                "\(error)".contains("tmdne rebuild")
+            } else {
+                false
+            }
+        }
+    }
+
+    @Test("the database is looked at after a crash, and after a crash alone")
+    func uncleanStop() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.store.committer.perform { db in try db.run("UPDATE sweep SET cells = cells + 1") }
+        await fixture.store.close()
+        let directory = fixture.temporary.directory
+        let opened = try OpenedDirectory(directory, isEncrypted: false, freeBytes: ImageStore.freeBytes)
+        await opened.images.close()
+        // As a process that was killed: the lock is free again, and its text is still there.
+        await opened.store.close()
+        #expect(throws: CoordinatorError.self) {
+            withExtendedLifetime(opened) {}
+            _ = try OpenedDirectory(directory, isEncrypted: false, freeBytes: ImageStore.freeBytes)
+        }
+    }
+}

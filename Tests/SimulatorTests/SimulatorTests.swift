@@ -1,0 +1,37 @@
+import Foundation
+import SharedModel
+import Testing
+
+/// `TMDNE_SEED=17` runs that seed alone; `TMDNE_SEEDS=5000` runs as many.
+@Suite("Simulator")
+struct SimulatorTests {
+    static let seeds: [UInt64] = {
+        let environment = ProcessInfo.processInfo.environment
+        if let seed = environment["TMDNE_SEED"].flatMap(UInt64.init) { return [seed] }
+        return Array(0..<(environment["TMDNE_SEEDS"].flatMap(UInt64.init) ?? 120))
+    }()
+
+    @Test(
+        "whatever goes wrong, every cell gets its one image, every promise is kept and the sweep ends", arguments: seeds
+    )
+    func anything(seed: UInt64) async throws {
+        let outcome = try await Simulation.run(.anything(seed))
+        #expect(
+            outcome.violations == [],
+            "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator; \(outcome.seconds) s, \(outcome.events) events"
+        )
+    }
+
+    @Test("a seed always gives the same run")
+    func determinism() async throws {
+        var scenario = Scenario.anything(3)
+        scenario.faults = Scenario.Fault.allCases
+        scenario.trouble = 200
+        let first = try await Simulation.run(scenario)
+        let second = try await Simulation.run(scenario)
+        #expect(first.events == second.events)
+        #expect(first.seconds == second.seconds)
+        #expect(first.attempts == second.attempts)
+        #expect(first.rendered == second.rendered)
+    }
+}

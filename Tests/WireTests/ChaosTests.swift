@@ -1,0 +1,120 @@
+import ChaosProxy
+import Foundation
+import SharedModel
+import Testing
+
+@testable import Coordinator
+@testable import Worker
+
+/// Bad networks between a real coordinator and a real worker: the sweep ends, and every cell has its one image.
+@Suite("Bad networks", .timeLimit(.minutes(3)), .serialized)
+struct ChaosTests {
+    /// Renders a sweep through a proxy with `faults`.
+    ///
+    /// - Returns: How many connections it took.
+    @discardableResult
+    private func render(
+        isEncrypted: Bool = true, cells: Int = 4, silence: Duration = .seconds(30),
+        faults: @escaping @Sendable (Int) -> ChaosProxy.Faults
+    ) async throws -> Int {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.isEncrypted = isEncrypted
+            settings.timeouts.silence = silence
+            settings.heartbeatSeconds = 0.1
+            let plan = WireFixture.plan(cells: cells)
+            let connections = try await WireFixture.serve(in: folder, plan: plan, settings: settings) { server in
+                try await ChaosProxy.run(to: server.boundPort, faults: faults) { proxy in
+                    let token = try WireFixture.token(server.joinToken, port: proxy.port)
+                    try await WireFixture.worker(token, in: folder).run()
+                    return proxy.connections
+                }
+            }
+            try WireFixture.expectWhole(folder, cells: cells)
+            return connections
+        }
+    }
+
+    @Test("a connection that is reset at any byte of an upload is taken up again, encrypted or not")
+    func resets() async throws {
+        // Every cut comes later than the one before, from the first byte of the handshake to the last image.
+        for isEncrypted in [true, false] {
+            let connections = try await render(isEncrypted: isEncrypted) { number in
+                var faults = ChaosProxy.Faults()
+                faults.cutAfter = number < 40 ? 1 + number * 97 : nil
+                return faults
+            }
+            #expect(connections > 5)
+        }
+    }
+
+    @Test("answers that are cut off lose nothing and double nothing")
+    func lostAnswers() async throws {
+        let connections = try await render { number in
+            var faults = ChaosProxy.Faults()
+            faults.cutAfterDown = number < 25 ? 400 + number * 61 : nil
+            return faults
+        }
+        #expect(connections > 5)
+    }
+
+    @Test("bytes that come one at a time mean what they mean together")
+    func slices() async throws {
+        let connections = try await render(cells: 2) { _ in
+            var faults = ChaosProxy.Faults()
+            faults.slice = 1
+            return faults
+        }
+        #expect(connections == 1)
+    }
+
+    @Test("a byte that is turned over on the way breaks the connection, not the sweep")
+    func flips() async throws {
+        let connections = try await render { number in
+            var faults = ChaosProxy.Faults()
+            faults.flip = number < 8 ? 700 + number * 311 : nil
+            return faults
+        }
+        #expect(connections >= 2)
+    }
+
+    @Test("a long and narrow line is only slow")
+    func latency() async throws {
+        let connections = try await render(cells: 2) { _ in
+            var faults = ChaosProxy.Faults()
+            faults.latency = .milliseconds(30)
+            faults.rate = 250_000
+            return faults
+        }
+        #expect(connections == 1)
+    }
+
+    @Test("a worker behind a half-open connection is taken for gone, and its cells go to another")
+    func halfOpen() async throws {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.timeouts.silence = .milliseconds(500)
+            settings.heartbeatSeconds = 0.1
+            try await WireFixture.serve(in: folder, settings: settings) { server in
+                let faults = { @Sendable (_: Int) in
+                    var faults = ChaosProxy.Faults()
+                    // Past the handshake, the hello and the claim; the beats reach it.
+                    faults.holdAfter = 3500
+                    return faults
+                }
+                try await ChaosProxy.run(to: server.boundPort, faults: faults) { proxy in
+                    let token = try WireFixture.token(server.joinToken, port: proxy.port)
+                    let stuck = WireFixture.worker(token, in: "\(folder)/stuck") { NullEngine(delay: .seconds(30)) }
+                    let sound = WireFixture.worker(server.joinToken, in: "\(folder)/sound")
+                    try await withThrowingTaskGroup { group in
+                        group.addTask { try await stuck.run() }
+                        for await event in stuck.events { if case .granted = event { break } }
+                        try await sound.run()
+                        group.cancelAll()
+                    }
+                }
+            }
+            try WireFixture.expectWhole(folder, cells: 4)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SharedModel
+import Testing
+
+@testable import Coordinator
+@testable import Worker
+
+/// Peers that mean harm: the coordinator stays up, bounded, and there for honest workers.
+@Suite("Hostile peers", .timeLimit(.minutes(2)), .serialized)
+struct HostileTests {
+    /// A bare socket that may talk TLS without caring whom to.
+    private func connect(to port: Int, encrypted: Bool = false) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard encrypted else { return }
+                    var configuration = TLSConfiguration.makeClientConfiguration()
+                    configuration.certificateVerification = .none
+                    let context = try NIOSSLContext(configuration: configuration)
+                    try channel.pipeline.syncOperations.addHandler(
+                        NIOSSLClientHandler(context: context, serverHostname: nil))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    private func hello(_ server: CoordinatorServer, identity: Character = "e") -> Hello {
+        Hello(
+            version: WireLimits.protocolVersion, secret: server.joinToken.secret.base64URL, name: "eve",
+            identity: String(repeating: identity, count: 32), device: "cpu", program: "test", leases: [])
+    }
+
+    /// Renders the sweep with an honest worker.
+    private func expectService(_ server: CoordinatorServer, in folder: String) async throws {
+        try await WireFixture.worker(server.joinToken, in: folder).run()
+        try WireFixture.expectWhole(folder, cells: 4)
+    }
+
+    @Test("a flood of silent sockets keeps no worker out")
+    func slowloris() async throws {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.strangers = 16
+            settings.strangerPatience = .milliseconds(200)
+            try await WireFixture.serve(in: folder, settings: settings) { server in
+                // Some say nothing, some a byte of what may become a handshake, some finish it and then fall silent.
+                var sockets: [any Channel] = []
+                for number in 0..<120 {
+                    let socket = try await connect(to: server.boundPort, encrypted: number % 3 == 2)
+                    if number % 3 == 1 { socket.writeAndFlush(ByteBuffer(bytes: [0x16]), promise: nil) }
+                    sockets.append(socket)
+                }
+                try await expectService(server, in: folder)
+                for socket in sockets { socket.close(promise: nil) }
+            }
+        }
+    }
+
+    @Test("a worker that floods and never reads is cut off, and takes nobody's place meanwhile")
+    func flood() async throws {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.isEncrypted = false
+            try await WireFixture.serve(in: folder, settings: settings) { server in
+                let flooder = try await connect(to: server.boundPort)
+                try await flooder.setOption(.autoRead, value: false).get()
+                try await flooder.setOption(.socketOption(.so_rcvbuf), value: 4096).get()
+                var bytes = ByteBuffer()
+                try bytes.writeFrame(WorkerMessage.hello(hello(server)))
+                for _ in 0..<20_000 {
+                    try bytes.writeFrame(WorkerMessage.want(Want(fingerprint: String(repeating: "f", count: 64))))
+                }
+                flooder.writeAndFlush(bytes, promise: nil)
+                try await expectService(server, in: folder)
+                flooder.close(promise: nil)
+            }
+        }
+    }
+
+    @Test("random frames and random bytes, before the hello and after it, end their connection and nothing else")
+    func randomFrames() async throws {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.isEncrypted = false
+            settings.strangers = 1024
+            try await WireFixture.serve(in: folder, settings: settings) { server in
+                var generator = SystemRandomNumberGenerator()
+                for number in 0..<200 {
+                    let socket = try await connect(to: server.boundPort)
+                    var bytes = ByteBuffer()
+                    if number % 2 == 1 { try bytes.writeFrame(WorkerMessage.hello(hello(server))) }
+                    for _ in 0..<50 {
+                        let payload = (0..<Int.random(in: 0...200, using: &generator)).map { _ in
+                            UInt8.random(in: .min ... .max, using: &generator)
+                        }
+                        bytes.writeInteger(UInt32(payload.count + 1))
+                        bytes.writeInteger(UInt8.random(in: 0...0x0c, using: &generator))
+                        bytes.writeBytes(payload)
+                    }
+                    socket.writeAndFlush(bytes, promise: nil)
+                    // Some wait for the end, some leave at once.
+                    if number % 4 < 2 { try await socket.closeFuture.get() } else { socket.close(promise: nil) }
+                }
+                try await expectService(server, in: folder)
+            }
+        }
+    }
+
+    @Test("a hello that was recorded on an encrypted connection is worth nothing on another")
+    func replay() async throws {
+        try await WireFixture.withDirectory { folder in
+            try await WireFixture.serve(in: folder) { server in
+                let recorded = try await ChaosRecording.ofStatus(server)
+                #expect(recorded.count > 100)
+                let replayed = try await connect(to: server.boundPort)
+                try await replayed.writeAndFlush(ByteBuffer(bytes: recorded))
+                try await replayed.closeFuture.get()
+                #expect(try await server.status().workers.isEmpty)
+                try await expectService(server, in: folder)
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// What is in deploy/.
+    @Suite struct DeployTests {
+        private static let deploy = EndToEnd.root.appending(path: "deploy").path
+
+        private static func has(_ program: String) -> Bool {
+            ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].contains {
+                FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+            }
+        }
+
+        @Test(
+            "the units are what systemd understands, and leave their services few rights",
+            .enabled("judging units needs systemd-analyze") { has("systemd-analyze") }, .timeLimit(.minutes(1)))
+        func units() async throws {
+            try await Sandbox.with { sandbox in
+                // Instances are verified by their own names, and the program need not be installed for that.
+                try await sandbox.shell(
+                    """
+                    cp \(Self.deploy)/systemd/tmdne-worker.service .
+                    cp \(Self.deploy)/systemd/tmdne-coordinator@.service tmdne-coordinator@sweep.service
+                    sed -i s:/usr/bin/tmdne:/bin/true: *.service
+                    for unit in *.service; do
+                        test -z "$(systemd-analyze verify --man=no ./$unit 2>&1)"
+                        systemd-analyze security --offline=yes --no-pager --threshold=15 ./$unit >/dev/null
+                    done
+                    """)
+                for name in ["tmdne-worker.service", "tmdne-coordinator@.service"] {
+                    let unit = try String(contentsOfFile: "\(Self.deploy)/systemd/\(name)", encoding: .utf8)
+                    for line in ["NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "MemoryMax="] {
+                        #expect(unit.contains("\n\(line)"), "\(name) misses \(line)")
+                    }
+                }
+            }
+        }
+
+        @Test(
+            "the package installs on a clean root, and its program renders without a Swift toolchain",
+            .enabled("making a package needs dpkg-deb") { has("dpkg-deb") && has("objdump") },
+            .enabled("hiding the toolchain needs root") { geteuid() == 0 }, .timeLimit(.minutes(2)))
+        func package() async throws {
+            try await Sandbox.with { sandbox in
+                let binary = try Launched.program()
+                let package = try await sandbox.shell("TMDNE_BINARY=\(binary) \(Self.deploy)/make-deb . 2>/dev/null")
+                    .trimmingCharacters(in: .newlines)
+                let dependencies = try await sandbox.shell("dpkg-deb --field \(package) Depends")
+                for name in ["libdnnl2", "libpng16-16", "libsqlite3-0", "libc6"] {
+                    #expect(dependencies.contains(name))
+                }
+                try await sandbox.shell(
+                    """
+                    mkdir -p root/var/lib/dpkg/updates root/var/lib/dpkg/info && touch root/var/lib/dpkg/status
+                    dpkg --root=root --force-depends --unpack \(package)
+                    test -f root/lib/systemd/system/tmdne-worker.service
+                    test -z "$(find root -perm /022 ! -type l -o -perm /6000)"
+                    """)
+                let swift = try await sandbox.shell("dirname $(dirname $(realpath $(command -v swift)))")
+                    .trimmingCharacters(in: .newlines)
+                let program = sandbox.file("root/usr/bin/tmdne")
+                let said = try await sandbox.shell(
+                    """
+                    unshare -m sh -ec 'mount -t tmpfs none \(swift)
+                        env -i PATH=/usr/bin:/bin HOME=\(sandbox.path) OMP_NUM_THREADS=1 \(program) doctor'
+                    """)
+                #expect(said.contains("ok      rendering") && !said.contains("MISSING"), "\(said)")
+            }
+        }
+
+        @Test("a folder to install to gets the program and its model", .timeLimit(.minutes(1)))
+        func install() async throws {
+            try await Sandbox.with { sandbox in
+                let binary = try Launched.program()
+                let prefix = sandbox.file("local")
+                for _ in 1...2 {
+                    let said = try await sandbox.shell(
+                        "TMDNE_BINARY=\(binary) \(Self.deploy)/install.sh --prefix \(prefix)")
+                    #expect(said.contains("Installed \(prefix)/bin/tmdne"))
+                }
+                let said = try await sandbox.shell("env -u TMDNE_MODELS OMP_NUM_THREADS=1 local/bin/tmdne doctor")
+                #expect(said.contains("tmdne-tiny at \(prefix)/lib/tmdne/share"), "\(said)")
+            }
+        }
+
+        @Test("workers are attached to hosts over ssh, and no command line holds the token", .timeLimit(.minutes(1)))
+        func attach() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", SmallSweep().text)
+                // Stands for ssh: keeps what it was called with, and runs the command here as a host would.
+                try sandbox.write(
+                    "bin/ssh",
+                    """
+                    #!/bin/bash
+                    printf '%s\\n' "$@" >>\(sandbox.path)/ssh.log
+                    # Another host would not inherit them either.
+                    for descriptor in {3..99}; do eval "exec $descriptor>&-"; done
+                    while [[ $1 == -* ]]; do case $1 in -o) shift 2 ;; *) shift ;; esac; done
+                    host=$1; shift
+                    [[ $host != gone ]] || { echo "no route to host" >&2; exit 255; }
+                    cd \(sandbox.path); HOME=\(sandbox.path)/$host exec sh -c "$*"
+                    """)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out", "--stay")
+                let program = try Launched.program()
+                let environment = "env -u XDG_CACHE_HOME -u TMDNE_JOIN PATH=$PWD/bin:$PATH OMP_NUM_THREADS=1"
+                let said = try await sandbox.shell(
+                    """
+                    chmod +x bin/ssh
+                    echo 'tmdne worker \(token)' | \(environment) \(Self.deploy)/attach.sh --program \(program) ada emmy
+                    """)
+                #expect(said.contains("ada: 1 started") && said.contains("emmy: 1 started"), "\(said)")
+                try await eventually("both have joined and all is done") {
+                    let logs = ["ada", "emmy"].map { sandbox.file("\($0)/.cache/tmdne/worker.log") }
+                    let haveJoined = logs.allSatisfy {
+                        (try? String(contentsOfFile: $0, encoding: .utf8))?.contains("Joined") == true
+                    }
+                    return try haveJoined && SweepAudit(sandbox, "out").done.count == 10 ? () : nil
+                }
+                try await sandbox.succeed("drain", "out")
+                #expect(try await coordinator.end() == 0)
+                try SweepAudit(sandbox, "out").expectWhole(cells: 10)
+                let calls = try String(contentsOfFile: sandbox.file("ssh.log"), encoding: .utf8)
+                #expect(!calls.contains("tmdne1_"))
+                for (input, host, problem) in [
+                    (token, "gone", "gone: FAILED: no route to host"),
+                    ("nonsense", "ada", "the join token has to come"),
+                ] {
+                    let failed = try await sandbox.shell(
+                        "echo \(input) | \(environment) \(Self.deploy)/attach.sh \(host) || echo \"code $?\"")
+                    #expect(failed.contains(problem) && failed.contains("code "), "\(failed)")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Coordinator
+import Foundation
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// A disk that fails: system calls of the coordinator that end with an error, made with `strace -e inject`.
+    @Suite struct DiskFaultTests {
+        /// A system call that fails from its n-th time on a thread, once or for good.
+        struct Fault: CustomTestStringConvertible, Sendable {
+            var call: String
+            var error = "EIO"
+            var number: Int
+            var isForGood = false
+
+            var testDescription: String { "\(call) fails with \(error) at \(number)\(isForGood ? " and after" : "")" }
+
+            var wrapper: [String] {
+                let when = "\(number)\(isForGood ? "+" : "")"
+                return [
+                    "strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=\(call)",
+                    "-e", "inject=\(call):error=\(error):when=\(when)",
+                ]
+            }
+        }
+
+        /// SQLite syncs with fdatasync and writes with pwrite64; images are synced with fsync and put in place with rename.
+        static let quick = [
+            Fault(call: "fsync", number: 9), Fault(call: "fdatasync", number: 12), Fault(call: "pwrite64", number: 40),
+            Fault(call: "rename", number: 2), Fault(call: "pwrite64", error: "ENOSPC", number: 60),
+            Fault(call: "fdatasync", number: 20, isForGood: true),
+        ]
+        static let long = ["fsync", "fdatasync", "pwrite64", "rename", "write", "ftruncate"].flatMap { call in
+            [1, 2, 3, 5, 8, 13, 21, 34, 55].flatMap { number in
+                ["EIO", "ENOSPC"].flatMap { error in
+                    [false, true].map { Fault(call: call, error: error, number: number, isForGood: $0) }
+                }
+            }
+        }
+
+        @Test(
+            "a failing disk costs no acknowledged image, and the sweep ends when the disk is well again",
+            .enabled("making system calls fail needs strace") { Self.canTrace },
+            .timeLimit(.minutes(3)), arguments: Soak.isOn ? long : quick)
+        func failingCall(fault: Fault) async throws {
+            let sweep = SmallSweep(prompts: ["a", "b"], guidances: 8)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let first = try sandbox.start(
+                    ["coordinator", "sweep.yaml", "--output", "out", "--listen", "127.0.0.1:0"], behind: fault.wrapper)
+                let token = try await eventually("it is served or has ended: \(first.complaints)") {
+                    first.isRunning ? first.joinToken : ""
+                }
+                var acknowledged: Set<CellKey> = []
+                if !token.isEmpty {
+                    let worker = try sandbox.start("worker", token, "--cache", "cache", "--verbose")
+                    let patience = ContinuousClock.now + .seconds(fault.isForGood ? 6 : 40)
+                    try await eventually("the sweep ends, or the disk is given up on") {
+                        !first.isRunning || !worker.isRunning || ContinuousClock.now > patience ? () : nil
+                    }
+                    first.killTraced()
+                    acknowledged = worker.acknowledged
+                    worker.signal(SIGKILL)
+                    _ = try await worker.end()
+                }
+                let code = try await first.end()
+                if code == 1 {
+                    let sentence = try #require(first.complaints.split(separator: "\n").last)
+                    #expect(sentence.hasPrefix("Error: ") && sentence.hasSuffix("."), "\(sentence)")
+                }
+                if sandbox.exists("out/sweep.db"), (try? SweepAudit(sandbox, "out")) != nil {
+                    #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged))
+                }
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
+                Soak.record("\(fault.testDescription)", injectedBy: "`strace -e inject`", runs: 1, "whole")
+            }
+        }
+
+        static var canTrace: Bool {
+            let probe = Process()
+            probe.executableURL = URL(filePath: "/usr/bin/env")
+            probe.arguments = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "true"]
+            probe.standardError = FileHandle.nullDevice
+            guard (try? probe.run()) != nil else { return false }
+            probe.waitUntilExit()
+            return probe.terminationStatus == 0
+        }
+    }
+}
+
+extension Launched {
+    /// The join token, once it is printed.
+    var joinToken: String? {
+        guard text.hasSuffix("\n") else { return nil }
+        return text.split(separator: "\n").first { $0.hasPrefix("tmdne worker ") }
+            .map { String($0.dropFirst("tmdne worker ".count)) }
+    }
+
+    /// Kills the program behind a tracer, which then ends by itself: a tracer that is killed lets its program live.
+    func killTraced() {
+        let path = "/proc/\(identifier)/task/\(identifier)/children"
+        // Gone when both have ended.
+        guard let children = try? String(contentsOfFile: path, encoding: .utf8) else { return }
+        for child in children.split(separator: " ") { _ = Int32(child).map { kill($0, SIGKILL) } }
+    }
+}

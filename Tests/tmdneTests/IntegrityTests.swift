@@ -1,0 +1,176 @@
+import Coordinator
+import Foundation
+import PNG
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// What a disk did to a sweep that lay on it, and what `check`, `rebuild` and a restart make of it.
+    @Suite struct IntegrityTests {
+        private static let sweep = SmallSweep(prompts: ["a", "b"], guidances: 5)
+
+        private static func finished(_ body: (Sandbox) async throws -> Void) async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                try await body(sandbox)
+            }
+        }
+
+        @Test(
+            "a flipped byte in an image is found, and its cell rendered again to the same bytes",
+            .timeLimit(.minutes(1)))
+        func flippedByte() async throws {
+            try await Self.finished { sandbox in
+                let before = try SweepAudit(sandbox, "out")
+                try await sandbox.succeed("check", "out")
+                let path = try #require(before.rows[3].image)
+                var bytes = try Data(contentsOf: URL(filePath: sandbox.file("out/\(path)")))
+                bytes[bytes.count / 2] ^= 0x40
+                try sandbox.write("out/\(path)", bytes)
+
+                let found = try await sandbox.run("check", "out")
+                #expect(found.code == 1)
+                #expect(found.output.contains(path) && found.output.contains("tmdne check --repair out"))
+                let repaired = try await sandbox.run("check", "out", "--repair", "--json")
+                #expect(repaired.code == 2)
+                #expect(repaired.output.contains(#""kind" : "damaged""#) && repaired.output.contains(path))
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                let after = try SweepAudit(sandbox, "out")
+                try after.expectWhole(cells: Self.sweep.cells)
+                #expect(after.images == before.images)
+                try await sandbox.succeed("check", "out")
+                Soak.record(
+                    "flipped byte in an image", injectedBy: "overwritten file", runs: 1, "found, rendered again")
+            }
+        }
+
+        @Test(
+            "finished cells that are rendered again are equal, and one that is not is named with its worker",
+            .timeLimit(.minutes(1)))
+        func verified() async throws {
+            try await Self.finished { sandbox in
+                let fine = try await sandbox.succeed("verify", "out", "--sample", "50%")
+                #expect(fine.contains("5 cells rendered again: 5 equal, 0 alike, 0 different."))
+                let row = try #require(try SweepAudit(sandbox, "out").rows.last)
+                let path = "out/\(try #require(row.image))"
+                let bytes = Array(try Data(contentsOf: URL(filePath: sandbox.file(path))))
+                let (image, texts) = try PNGImage.decode(bytes, maximumPixels: 1 << 20)
+                var pixels = image.pixels
+                pixels[100] ^= 1
+                let other = try PNGImage(width: image.width, height: image.height, pixels: pixels)
+                try sandbox.write(path, Data(other.encode(texts: texts)))
+                let found = try await sandbox.run("verify", "out")
+                #expect(found.code == 2)
+                #expect(found.output.contains("DIFFERS  position \(row.position)"), "\(found.output)")
+                #expect(found.output.contains("from \(try #require(row.worker)) on cpu"))
+                for sample in ["0", "-1", "0%", "101%", "some"] {
+                    #expect(try await sandbox.run("verify", "out", "--sample", sample).code == 64)
+                }
+            }
+        }
+
+        @Test("a damaged or cut database is refused, and rebuilt from the images", .timeLimit(.minutes(1)))
+        func damagedDatabase() async throws {
+            try await Self.finished { sandbox in
+                let before = try SweepAudit(sandbox, "out").images
+                let whole = try Data(contentsOf: URL(filePath: sandbox.file("out/sweep.db")))
+                var damaged = whole
+                damaged.replaceSubrange(5000..<9000, with: Data(repeating: 0xEE, count: 4000))
+                for bytes in [damaged, whole.prefix(whole.count / 2), Data("nonsense".utf8)] {
+                    try sandbox.write("out/sweep.db", bytes)
+                    for command in ["resume", "status"] where command == "resume" || bytes.count < 100 {
+                        let refused = try await sandbox.run(command, "out")
+                        #expect(refused.code == 1)
+                        #expect(refused.complaints.contains("sweep.db is damaged"), "\(refused.complaints)")
+                        #expect(refused.complaints.contains("tmdne rebuild"))
+                    }
+                    #expect(
+                        try Data(contentsOf: URL(filePath: sandbox.file("out/sweep.db"))) == bytes,
+                        "never mended silently")
+                    let rebuilt = try await sandbox.succeed("rebuild", "out")
+                    #expect(rebuilt.contains("10 of 10 cells have their image"), "\(rebuilt)")
+                    #expect(try SweepAudit(sandbox, "out").images == before)
+                    try await sandbox.succeed("check", "out")
+                }
+                let again = try await sandbox.run("rebuild", "out")
+                #expect(again.code == 1 && again.complaints.contains("nothing is rebuilt"))
+                try FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db"))
+                let lost = try await sandbox.run("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                #expect(lost.code == 1 && lost.complaints.contains("run `tmdne rebuild"))
+                try await sandbox.succeed("rebuild", "out")
+                try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
+                Soak.record(
+                    "database damaged, cut, replaced, removed", injectedBy: "changed file", runs: 4, "refused, rebuilt")
+            }
+        }
+
+        @Test(
+            "a busy port leaves no sweep behind, and a directory alone finds the models of its sweep file",
+            .timeLimit(.minutes(1)))
+        func leftovers() async throws {
+            try await Sandbox.with { sandbox in
+                let model = EndToEnd.root.appending(path: "Models/tmdne-tiny").path
+                try sandbox.write("home/sweep.yaml", SmallSweep(model: "./model").text)
+                try FileManager.default.createSymbolicLink(
+                    atPath: sandbox.file("home/model"), withDestinationPath: model)
+                let (first, token) = try await sandbox.coordinator("home/sweep.yaml", 0, "--output", "out")
+                let port = try JoinToken(parsing: token).port
+                let busy = try await sandbox.run(
+                    "coordinator", "home/sweep.yaml", "--output", "other", "--listen", "127.0.0.1:\(port)")
+                #expect(busy.code == 1 && busy.complaints.contains("already in use"))
+                let nothing = try await sandbox.run("status", "other")
+                #expect(nothing.code == 1 && nothing.complaints.contains("other holds no sweep"))
+
+                first.signal(SIGTERM)
+                _ = try await first.end()
+                try await sandbox.succeed(
+                    "resume", "out", "--listen", "127.0.0.1:0", "--render-here", "--cache", "cache")
+                try SweepAudit(sandbox, "out").expectWhole(cells: 10)
+                try FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db"))
+                try await sandbox.succeed("rebuild", "out")
+            }
+        }
+
+        @Test(
+            "an older database that is put back under a live worker costs renderings, and nothing else",
+            .timeLimit(.minutes(2)))
+        func olderDatabase() async throws {
+            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 20)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let (first, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let port = try JoinToken(parsing: token).port
+                let worker = try sandbox.start("worker", token, "--cache", "cache", "--verbose")
+                func reach(_ cells: Int) async throws {
+                    try await eventually("\(cells) images: \(worker.complaints)") {
+                        try SweepAudit(sandbox, "out").done.count >= cells ? () : nil
+                    }
+                }
+                try await reach(10)
+                first.signal(SIGSTOP)
+                for suffix in ["", "-wal"] {
+                    try FileManager.default.copyItem(
+                        atPath: sandbox.file("out/sweep.db\(suffix)"), toPath: sandbox.file("copy\(suffix)"))
+                }
+                first.signal(SIGCONT)
+                try await reach(40)
+                first.signal(SIGKILL)
+                _ = try await first.end()
+                for suffix in ["", "-wal", "-shm"] {
+                    try? FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db\(suffix)"))
+                }
+                for suffix in ["", "-wal"] {
+                    try FileManager.default.moveItem(
+                        atPath: sandbox.file("copy\(suffix)"), toPath: sandbox.file("out/sweep.db\(suffix)"))
+                }
+                let (second, _) = try await sandbox.coordinator("out", port)
+                #expect(try await second.end(within: .seconds(90)) == 0, "\(second.complaints)")
+                #expect(try await worker.end() == 0)
+                try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
+                try await sandbox.succeed("check", "out")
+                Soak.record("older database under a live worker", injectedBy: "restored copy", runs: 1, "whole")
+            }
+        }
+    }
+}

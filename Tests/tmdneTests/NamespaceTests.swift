@@ -1,0 +1,128 @@
+import Coordinator
+import Foundation
+import SharedModel
+import Testing
+
+extension EndToEnd {
+    /// A coordinator and three workers on four hosts, each a network namespace, with a switch between them.
+    @Suite struct NamespaceTests {
+        @Test(
+            "hosts that the network cuts off for a while lose and double nothing",
+            .enabled("hosts of their own need root and ip netns") { FourHosts.canBeMade },
+            .timeLimit(.minutes(Soak.isOn ? 30 : 2)))
+        func partitions() async throws {
+            // Shorter than any deadline; in a soak also longer than all of them, so that leases are lost to others.
+            for cut in Soak.isOn ? [5, 20, 60, 120] : [5] {
+                try await Self.partition(for: .seconds(cut))
+            }
+        }
+
+        private static func partition(for cut: Duration) async throws {
+            let seed = Soak.seed(of: "a partition of \(cut)")
+            var generator = SplitMix(state: seed)
+            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.runs(30, soak: 150), steps: 12)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let hosts = try await FourHosts(in: sandbox)
+                defer { hosts.remove() }
+                let (coordinator, token) = try await sandbox.coordinator(
+                    "sweep.yaml", at: "\(hosts.address(0)):7707", ["--output", "out"], behind: hosts.on(0))
+                let workers = try (1...3).map { number in
+                    try sandbox.start(
+                        ["worker", token, "--name", "host-\(number)", "--cache", "cache-\(number)", "--verbose"],
+                        behind: hosts.on(number))
+                }
+                try await eventually("every host has delivered") {
+                    workers.allSatisfy { $0.acknowledged.count > 1 } ? () : nil
+                }
+                let victim = Int.random(in: 1...3, using: &generator)
+                try await hosts.cut(victim)
+                let before = workers[victim - 1].acknowledged.count
+                // The others go on meanwhile.
+                try await Task.sleep(for: cut)
+                let during = workers[victim - 1].acknowledged.count
+                #expect(during - before <= 1, "nothing comes through a cut line")
+                try await hosts.join(victim)
+                #expect(try await coordinator.end(within: .seconds(200)) == 0, "\(coordinator.complaints)")
+                for worker in workers {
+                    #expect(try await worker.end(within: .seconds(60)) == 0, "\(worker.complaints)")
+                }
+                let audit = try SweepAudit(sandbox, "out")
+                try audit.expectWhole(cells: sweep.cells)
+                let acknowledged = workers.reduce(into: Set()) { $0.formUnion($1.acknowledged) }
+                #expect(audit.done.isSuperset(of: acknowledged))
+                #expect(Set(audit.rows.compactMap(\.worker)) == ["host-1", "host-2", "host-3"])
+            }
+            Soak.record(
+                "a host of four cut off for \(cut)", injectedBy: "bridge-port state", runs: 1, seed: seed, "whole")
+        }
+    }
+}
+
+/// Four network namespaces on a bridge in a fifth, so that nothing of this host's own network is touched.
+private struct FourHosts {
+    private let sandbox: Sandbox
+    private let prefix: String
+
+    static var canBeMade: Bool {
+        let probe = Process()
+        let name = "tmdne-probe-\(ProcessInfo.processInfo.processIdentifier)"
+        probe.executableURL = URL(filePath: "/bin/bash")
+        probe.arguments = [
+            "-c", "bridge -V && ip netns add \(name) && ip netns exec \(name) ip link set lo up; ip netns del \(name)",
+        ]
+        probe.standardError = FileHandle.nullDevice
+        probe.standardOutput = FileHandle.nullDevice
+        guard (try? probe.run()) != nil else { return false }
+        probe.waitUntilExit()
+        return probe.terminationStatus == 0
+    }
+
+    init(in sandbox: Sandbox) async throws {
+        self.sandbox = sandbox
+        prefix = "tm\(UInt16.random(in: 0 ... .max))"
+        var script = """
+            ip netns add \(prefix)-sw
+            ip -n \(prefix)-sw link add br0 type bridge
+            ip -n \(prefix)-sw link set br0 up
+
+            """
+        for host in 0...3 {
+            script += """
+                ip netns add \(prefix)-\(host)
+                ip link add eth0 netns \(prefix)-\(host) type veth peer name p\(host) netns \(prefix)-sw
+                ip -n \(prefix)-sw link set p\(host) master br0 up
+                ip -n \(prefix)-\(host) link set lo up
+                ip -n \(prefix)-\(host) address add \(address(host))/24 dev eth0
+                ip -n \(prefix)-\(host) link set eth0 up
+
+                """
+        }
+        try await sandbox.shell(script)
+    }
+
+    func address(_ host: Int) -> String { "10.77.0.\(host + 1)" }
+
+    /// What a command begins with to run on a host.
+    func on(_ host: Int) -> [String] { ["ip", "netns", "exec", "\(prefix)-\(host)"] }
+
+    /// Lets frames of a host vanish in the switch, without a word to anybody.
+    func cut(_ host: Int) async throws {
+        try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 0")
+    }
+
+    func join(_ host: Int) async throws {
+        try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 3")
+    }
+
+    func remove() {
+        for name in ["0", "1", "2", "3", "sw"] {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = ["ip", "netns", "del", "\(prefix)-\(name)"]
+            // A namespace that can't be removed now goes with the processes in it.
+            guard (try? process.run()) != nil else { continue }
+            process.waitUntilExit()
+        }
+    }
+}
