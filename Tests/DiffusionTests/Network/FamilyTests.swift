@@ -14,9 +14,6 @@ struct FamilyTests {
         (try ModelFolder(path: "\(Golden.folder)/\(name)"), try Golden.open("\(name)/expected"))
     }
 
-    /// Prints a measured difference.
-    private func m(_ x: Float, _ n: String = #function) -> Float { print("MEASURED", n, x); return x }
-
     /// The two texts of a golden file, with the picture sizes that it was made with.
     private func texts(_ golden: SafetensorsFile, width: Int, pooled: Int? = nil) throws -> [Conditioning] {
         let states = try golden.floats("text.output", shape: [2, 77, width])
@@ -40,10 +37,9 @@ struct FamilyTests {
             try device.upload(sample, shape: [shape[0], shape[2], shape[3], shape[1]]), timestep: 481,
             guidances: guidances, context: try unet.context(of: texts))
         let expected = try golden.floats("unet.output", shape: shape)
-        return m(greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected), "unet " + "\(guidances)")
+        return greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected)
     }
 
-    /// Greatest difference measured: 1.4e-6.
     @Test("Stable Diffusion 2: text", arguments: [(0, "output"), (1, "skip1")])
     func text2(clipSkip: Int, name: String) throws {
         let (model, golden) = try model("family-sd2")
@@ -51,11 +47,10 @@ struct FamilyTests {
         let ids = try golden.int32s("text.ids", shape: [2, 77])
         let found = try conditioner.encode([[Array(ids[..<77])], [Array(ids[77...])]], clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 32])
-        #expect(m(greatestDifference(found.flatMap(\.states), expected)) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
         #expect(found.allSatisfy { $0.pooled.isEmpty && $0.channels == 32 })
     }
 
-    /// Greatest differences measured: UNet 4.6e-6, decoder 3.1e-6.
     @Test("Stable Diffusion 2: UNet and decoder, from the files of the fp16 variant")
     func networks2() throws {
         let (model, golden) = try model("family-sd2")
@@ -65,7 +60,6 @@ struct FamilyTests {
         #expect(try decoderDifference(model.config.vae, model.vaeWeights(), golden, scale: 8) < 1e-4)
     }
 
-    /// Greatest difference measured: 2.4e-6.
     @Test(
         "Stable Diffusion XL: both texts side by side and the pooled one", arguments: [(0, "output"), (1, "skip1")])
     func textXL(clipSkip: Int, name: String) throws {
@@ -78,12 +72,11 @@ struct FamilyTests {
         #expect(conditioner.tokenizers.map { $0.encode("") } == texts[1])
         let found = try conditioner.encode(texts, clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 40])
-        #expect(m(greatestDifference(found.flatMap(\.states), expected)) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
         let pooled = try golden.floats("text.pooled", shape: [2, 20])
-        #expect(m(greatestDifference(found.flatMap(\.pooled), pooled)) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.pooled), pooled) < 1e-4)
     }
 
-    /// Greatest differences measured: UNet 3.3e-6, decoder 1.7e-6.
     @Test("Stable Diffusion XL: UNet and decoder, in bf16 and several files")
     func networksXL() throws {
         let (model, golden) = try model("family-sdxl")
@@ -111,7 +104,6 @@ struct FamilyTests {
         #expect(zip(found.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 2 })
     }
 
-    /// Greatest differences measured: latent consistency 4.1e-6, reduced 2.4e-6, tiny 1.6e-6.
     @Test("UNets told the guidance, with uneven depths, without a middle", arguments: ["lcm", "reduced", "tiny"])
     func variants(name: String) throws {
         let folder = "\(Golden.folder)/unet-\(name)"
@@ -126,7 +118,6 @@ struct FamilyTests {
             try difference(unet, golden, shape: [2, 4, 16, 8], texts: texts, guidances: guidances) < 1e-4)
     }
 
-    /// Greatest difference measured: 3.8e-6.
     @Test("a VAE without quantisation and attention, with a shift")
     func plainDecoder() throws {
         let folder = "\(Golden.folder)/vae-plain"
@@ -143,7 +134,7 @@ struct FamilyTests {
         let latents = try golden.floats("vae.latents", shape: [1, 4, 5, 9])
         let picture = try decoder(Layout.channelsLast(latents, [1, 4, 5, 9]), shape: [1, 5, 9, 4], on: device)
         let expected = try golden.floats("vae.decoded", shape: [1, 3, 5 * scale, 9 * scale])
-        return m(greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected), "vae")
+        return greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected)
     }
 
     @Test("an encoder whose layers are read anew for every text gives the same bits", arguments: [0, 1])
