@@ -32,6 +32,7 @@ extension WeightedText {
         var place = 0
         var literal = ""
         func flush() {
+            guard !literal.isEmpty else { return }
             let parts = Self.splitAtBreaks(literal)
             for (index, part) in parts.enumerated() {
                 if index > 0 { runs.append(("", 1, true)) }

@@ -87,7 +87,15 @@ struct BrownianTree: Sendable {
         min(max(Self.rounded(time), times.lowerBound), times.upperBound)
     }
 
-    private static func rounded(_ time: Double) -> Double {
-        (time * 1e6).rounded(.toNearestOrEven) / 1e6
+    /// To six places, as Python does: by the number's exact value, of which the product has lost some.
+    ///
+    /// Middles often lie half-way between two such numbers, and the path differs by which one is taken.
+    static func rounded(_ time: Double) -> Double {
+        let scaled = time * 1e6
+        let lost = (-scaled).addingProduct(time, 1e6)
+        let whole = scaled.rounded(.down)
+        let excess = scaled - whole - 0.5
+        if excess + lost == 0 { return scaled.rounded(.toNearestOrEven) / 1e6 }
+        return (excess + lost > 0 ? whole + 1 : whole) / 1e6
     }
 }

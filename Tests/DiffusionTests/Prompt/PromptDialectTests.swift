@@ -111,7 +111,9 @@ struct PromptDialectTests {
         for bracket in ["(", "[", "[a|", "[a:"] {
             let prompt = String(repeating: bracket, count: 100_000)
             #expect(PromptSchedule(prompt).texts(steps: 1).map(\.text) == [prompt])
-            _ = (WeightedText(a1111: prompt), WeightedText(comfyui: String(prompt.prefix(2000))))
+            // As long as a prompt may be.
+            let longest = String(prompt.prefix(8192))
+            _ = (WeightedText(a1111: longest), WeightedText(comfyui: longest))
         }
     }
 

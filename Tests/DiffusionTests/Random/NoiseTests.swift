@@ -37,10 +37,20 @@ struct NoiseTests {
         let tree = BrownianTree(seed: 1 << 40 + 3, source: .torchCPU, times: 0.03...14.6)
         let queries = [(0.03, 14.6), (0.03, 1.0), (1.0, 2.5), (2.5, 14.6), (0.123456, 0.1234567), (5.0, 5.1)]
         let found = queries.flatMap { tree.increment(from: $0.0, to: $0.1, count: 16) }
-        // Measured: 1.2e-6 at most.
+        // Single precision over two dozen halvings.
         #expect(greatestDifference(found, expected) < 1e-5)
         #expect(tree.increment(from: 3, to: 3, count: 2) == [0, 0])
         #expect(tree.increment(from: -5, to: 99, count: 16) == tree.increment(from: 0.03, to: 14.6, count: 16))
+    }
+
+    @Test("times are rounded as Python rounds them, by their exact values")
+    func rounding() {
+        // Python's round(x, 6); of the halves, some lie a little below and some a little above what they are written as.
+        let cases: [(Double, Double)] = [
+            (0.0000005, 0), (0.0000015, 0.000002), (0.0000025, 0.000003), (2.0000005, 2.000001), (1.0000005, 1.000001),
+            (7.25, 7.25), (14.614647, 14.614647),
+        ]
+        for (time, expected) in cases { #expect(BrownianTree.rounded(time) == expected, "\(time)") }
     }
 
     @Test("increments point down where the noise level falls")

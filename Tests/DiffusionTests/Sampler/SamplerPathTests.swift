@@ -105,7 +105,6 @@ struct SamplerPathTests {
         for index in path.indices {
             let difference = relativeDifference(path[index], Array(expected[(index * 16)..<((index + 1) * 16)]))
             #expect(difference < Self.tolerance, "evaluation \(index)")
-            Self.note(difference, test.key)
         }
     }
 
@@ -141,12 +140,7 @@ struct SamplerPathTests {
         let expected = try golden.floats("\(test.key).latents", shape: [16])
         let difference = relativeDifference(try #require(run(sampler).last), expected)
         #expect(difference < Self.tolerance)
-        Self.note(difference, test.key)
     }
 
     private static let tolerance: Float = 2e-3
-
-    private static func note(_ difference: Float, _ key: String) {
-        print("[path]", key, difference)
-    }
 }
