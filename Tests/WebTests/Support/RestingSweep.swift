@@ -21,9 +21,11 @@ final class RestingSweep: Sendable {
         let store = try SweepStore(path: directory.database.path)
         _ = try await store.adopt(plan, directory: directory.url.path)
         let identity = Self.hexadecimal(1, digits: 32)
+        let secret = try #require(JoinSecret(bytes: Array(repeating: 7, count: 32)))
         _ = try await store.register(
             Hello(
-                version: 1, secret: "", name: "one", identity: identity, device: "cpu", program: "test", leases: []))
+                version: 1, secret: "", name: "one", identity: identity, device: "cpu", program: "test", leases: []),
+            with: TokenRecord(name: "test", secret: secret, created: Date(timeIntervalSince1970: 0)))
         for number in 1...styles.count {
             let lease = try #require(LeaseID(hex: Self.hexadecimal(number, digits: 32)))
             let grant = try #require(try await store.claim(lease: lease, identity: identity))
