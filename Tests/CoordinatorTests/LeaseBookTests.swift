@@ -127,6 +127,17 @@ struct LeaseBookTests {
         }
     }
 
+    @Test("after the coordinator was suspended, who gave it up has a minute to come back")
+    func amnesty() throws {
+        let lease = try Fixtures.lease(1)
+        var book = workingBook(lease)
+        _ = book.tick(now: at(0))
+        #expect(book.tick(now: at(100)) == LeaseBook.Ticked())
+        #expect(book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(101)) == [])
+        #expect(ticks(&book, from: 101, to: 159).isEmpty)
+        #expect(ticks(&book, from: 160, to: 162).first?.1.ended.map(\.lease) == [lease])
+    }
+
     @Test("steps, images and uploads all count as progress")
     func progress() throws {
         let lease = try Fixtures.lease(1)
@@ -187,8 +198,10 @@ struct LeaseBookTests {
         _ = book.left(Fixtures.emmy, on: 2, saidGoodbye: false, now: start)
         #expect(book.tick(now: at(1)) == LeaseBook.Ticked())
         #expect(book.tick(now: at(3601)) == LeaseBook.Ticked())
-        #expect(book.tick(now: at(3605)) == LeaseBook.Ticked())
-        #expect(book.tick(now: at(3610)).ended.map(\.lease) == [try Fixtures.lease(2)])
+        let happened = ticks(&book, from: 3602, to: 3662)
+        // Who was away may have tried to come back in vain; who is silent now has its 30 s from now on.
+        #expect(happened.map(\.at) == [3632, 3661])
+        #expect(happened.map { $0.1.ended.map(\.lease) } == [[try Fixtures.lease(1)], [try Fixtures.lease(2)]])
     }
 
     @Test("the 95th percentile is that of the nearest rank")

@@ -26,7 +26,8 @@ struct ProtectionTests {
         outcomes.reduce(0) { $0 + $1.rendered.count - Set($1.rendered).count }
     }
 
-    @Test("a host that is gone for good is noticed by its silence; else its cells wait for ever")
+    @Test(
+        "a host that is gone for good is noticed by its silence; else its cells wait ten minutes, as for a hung engine")
     func silence() async throws {
         for isProtected in [true, false] {
             let outcomes = try await outcomes { scenario in
@@ -35,9 +36,9 @@ struct ProtectionTests {
                 scenario.protections.noticesSilence = isProtected
                 scenario.protections.copiesSlowLeases = false
             }
-            let stuck = outcomes.count { !$0.violations.isEmpty }
-            #expect(isProtected ? stuck == 0 : stuck > 0)
-            if isProtected { #expect(outcomes.allSatisfy { $0.seconds < 200 }) }
+            #expect(outcomes.allSatisfy { $0.violations.isEmpty })
+            let late = outcomes.count { $0.seconds > 300 }
+            #expect(isProtected ? late == 0 : late > 0)
         }
     }
 
@@ -45,7 +46,7 @@ struct ProtectionTests {
     func standstill() async throws {
         for isProtected in [true, false] {
             let outcomes = try await outcomes { scenario in
-                scenario.paces = [2, 2]
+                scenario.paces = [2, 2, 2]
                 (scenario.faults, scenario.between, scenario.trouble) = ([.hang], 10, 15)
                 scenario.protections.noticesStandstill = isProtected
                 scenario.protections.copiesSlowLeases = false
@@ -64,7 +65,8 @@ struct ProtectionTests {
                 scenario.protections.noticesClockGaps = isProtected
             }
             #expect(outcomes.allSatisfy { $0.violations.isEmpty })
-            #expect(isProtected ? expired(outcomes) == 0 : expired(outcomes) > 0)
+            let ended = expired(outcomes)
+            #expect(isProtected ? ended == 0 : ended > 0, "\(ended), \(isProtected)")
         }
     }
 
@@ -132,8 +134,11 @@ struct ProtectionTests {
         let outcomes = try await outcomes { scenario in
             (scenario.rows, scenario.guidances, scenario.paces) = (8, 9, [1, 10])
         }
-        // 72 cells at 1 + 1/10 images a second; workers join within 5 s, and claims wait up to 2 s more.
+        // 72 cells at 1 + 1/10 images a second; workers join within 5 s, and an idle one asks again after 2 s.
         let ideal = 72 / 1.1
-        #expect(outcomes.allSatisfy { $0.violations.isEmpty && $0.seconds < ideal + 10 + 10 })
+        for outcome in outcomes {
+            #expect(outcome.violations.isEmpty)
+            #expect(outcome.doneAfter < ideal + 10 + 5 + 2)
+        }
     }
 }

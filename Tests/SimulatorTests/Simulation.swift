@@ -13,7 +13,8 @@ final class Simulation {
     struct Outcome {
         /// Promises that were broken, in sentences; empty is what should be.
         var violations: [String] = []
-        /// Virtual time until the coordinator ended, in seconds.
+        /// Virtual time until the last image was acknowledged, and until the coordinator ended, in seconds.
+        var doneAfter = 0.0
         var seconds = 0.0
         var events = 0
         var rendered: [CellKey] = []
@@ -49,7 +50,7 @@ final class Simulation {
     }
 
     /// Longer than any sweep here takes, even with the longest time-outs one after the other.
-    private static let limit = 100_000.0
+    private static let limit = 20_000.0
     private static let tickInterval = 2.0
 
     private let scenario: Scenario
@@ -219,6 +220,7 @@ final class Simulation {
             for output in outputs {
                 switch output {
                 case .message(let message):
+                    if case .ack(let ack) = message, ack.outcome == .stored { outcome.doneAfter = clock.now }
                     guard var link = links[id], !link.isCut else { continue }
                     link.arrival.down = arrival(after: link.arrival.down, worker: link.worker)
                     links[id] = link
@@ -304,6 +306,8 @@ final class Simulation {
             if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
             currentLink[last] = nil
         case .hang:
+            // Somebody must be there to go on.
+            guard workers.count == 1 || workers.count(where: { $0.isRunning && !$0.isHung }) > 1 else { return }
             workers[worker].hang()
             // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
             let life = lives[worker]
@@ -335,7 +339,8 @@ final class Simulation {
             isOver = true
             return
         }
-        retries += 1
+        // While things go wrong, chance may park them again and again.
+        if clock.now > scenario.trouble { retries += 1 }
         agenda.plan(.startCoordinator(retriesFailed: true), at: clock.now + 1)
         for worker in workers.indices {
             workers[worker].mend()

@@ -88,6 +88,8 @@ struct LeaseBook: Sendable {
     private(set) var records: [String: WorkerRecord] = [:]
     private var workers: [String: Worker] = [:]
     private var lastTick: Instant?
+    /// Until when nobody's absence counts, because this process was suspended: the workers may have given it up meanwhile.
+    private var amnesty: Instant?
 
     init(timeouts: Timeouts = Timeouts()) {
         self.timeouts = timeouts
@@ -241,7 +243,7 @@ struct LeaseBook: Sendable {
         guard var worker = workers[identity], worker.connection == connection else { return [] }
         worker.connection = nil
         guard saidGoodbye else {
-            worker.deadline = now + timeouts.grace
+            worker.deadline = max(now + timeouts.grace, amnesty ?? now)
             workers[identity] = worker
             return []
         }
@@ -283,11 +285,13 @@ struct LeaseBook: Sendable {
     }
 
     private mutating func postpone(by gap: Duration, now: Instant) {
+        let end = now + timeouts.restartGrace
+        amnesty = end
         for identity in workers.keys {
             guard var worker = workers[identity] else { continue }
             worker.heardAt = min(worker.heardAt + gap, now)
             worker.progressAt = min(worker.progressAt + gap, now)
-            worker.deadline = worker.deadline.map { $0 + gap }
+            worker.deadline = worker.deadline.map { max($0 + gap, end) }
             workers[identity] = worker
         }
         for identity in records.keys { records[identity]?.postpone(by: gap) }

@@ -74,7 +74,8 @@ extension SweepStore {
     /// Ends a lease and makes what is undone of it pending again, or leaves it to its copy if there is one.
     ///
     /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked. Where
-    /// nobody knows which cell it was, and there was only one, it was that one.
+    /// nobody knows which cell it was, and there was only one, it was that one; not at its first deaths, for a grant that is
+    /// lost with its connection looks the same.
     ///
     /// - Parameters:
     ///   - lease: The lease.
@@ -83,6 +84,7 @@ extension SweepStore {
     ///   - isFirst: Whether it was the worker's oldest lease, which is the one that is being rendered.
     ///   - reason: Why, for people.
     /// - Returns: The cell that was parked, if any.
+    /// - Throws: What the database says.
     func end(
         _ lease: LeaseID, _ ending: LeaseEnding, blaming blamed: CellKey? = nil, isFirst: Bool = true, reason: String
     ) async throws -> CellKey? {
@@ -284,9 +286,10 @@ extension SweepStore {
         return true
     }
 
-    /// The cell that an attempt holds, if it holds just one.
+    /// The cell that an attempt holds, if it holds just one, and that has died often enough.
     private static func onlyCell(of attempt: Int64, _ db: Database) throws -> CellKey? {
-        let held = try db.rows("SELECT key FROM cell WHERE attempt = ? LIMIT 2", [attempt])
-        return held.count == 1 ? CellKey(hex: held[0]["key"]) : nil
+        let held = try db.rows("SELECT key, deaths FROM cell WHERE attempt = ? LIMIT 2", [attempt])
+        guard held.count == 1, held[0]["deaths"] as Int >= crashLimit else { return nil }
+        return CellKey(hex: held[0]["key"])
     }
 }
