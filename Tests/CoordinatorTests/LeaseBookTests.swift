@@ -200,7 +200,7 @@ struct LeaseBookTests {
         #expect(book.tick(now: at(3601)) == LeaseBook.Ticked())
         let happened = ticks(&book, from: 3602, to: 3662)
         // Who was away may have tried to come back in vain; who is silent now has its 30 s from now on.
-        #expect(happened.map(\.at) == [3632, 3661])
+        #expect(happened.map(\.at) == [3631, 3661])
         #expect(happened.map { $0.1.ended.map(\.lease) } == [[try Fixtures.lease(1)], [try Fixtures.lease(2)]])
     }
 

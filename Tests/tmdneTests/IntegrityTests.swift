@@ -76,6 +76,7 @@ extension EndToEnd {
                 let before = try SweepAudit(sandbox, "out").images
                 let whole = try Data(contentsOf: URL(filePath: sandbox.file("out/sweep.db")))
                 var damaged = whole
+                try #require(whole.count > 9000, "the database is one file once its coordinator has ended")
                 damaged.replaceSubrange(5000..<9000, with: Data(repeating: 0xEE, count: 4000))
                 for bytes in [damaged, whole.prefix(whole.count / 2), Data("nonsense".utf8)] {
                     try sandbox.write("out/sweep.db", bytes)

@@ -20,9 +20,10 @@ enum Invariants {
                     WHERE attempt.id = cell.attempt AND attempt.state = 'live' AND attempt_cell.cell = cell.id)
                 """),
         Rule(
+            // A speculative copy holds none: its original does.
             violation: "live attempts without a cell",
             sql: """
-                SELECT id FROM attempt WHERE state = 'live'
+                SELECT id FROM attempt WHERE state = 'live' AND copy_of IS NULL
                     AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.attempt = attempt.id)
                 """),
         Rule(

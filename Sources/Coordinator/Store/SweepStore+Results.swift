@@ -29,7 +29,13 @@ extension SweepStore {
                 JOIN phrase AS model ON model.id = position.model
                 WHERE hash.text = ? LIMIT 1
                 """, [fingerprint])
-            return row?["name"]
+            if let name: String = row?["name"] { return name }
+            // A LoRA or a VAE that a cell's options add to its model.
+            return try db.row(
+                """
+                SELECT file.value AS name FROM position, json_each(position.files) AS file
+                WHERE position.files <> '{}' AND file.key = ? LIMIT 1
+                """, [fingerprint])?["name"]
         }
     }
 

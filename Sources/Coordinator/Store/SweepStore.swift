@@ -51,6 +51,8 @@ final class SweepStore: Sendable {
     func close() async {
         // Closing fails only while a statement runs, and then the next start recovers the -wal file.
         try? await committer.perform { _ in }
+        // Closing alone empties the -wal file only for the last connection, and pages may hold one that reads.
+        _ = try? await database.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
         try? database.close()
     }
 

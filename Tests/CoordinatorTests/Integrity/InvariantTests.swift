@@ -10,7 +10,7 @@ struct InvariantTests {
     static let damage: [(violation: String, sql: String)] = [
         (
             "leased cells without a live attempt that was granted them",
-            "UPDATE cell SET state = 'leased', attempt = (SELECT min(id) FROM attempt) WHERE id = (SELECT max(id) FROM cell)"
+            "DELETE FROM attempt_cell WHERE cell IN (SELECT id FROM cell WHERE attempt IS NOT NULL)"
         ),
         ("live attempts without a cell", "UPDATE cell SET state = 'pending', attempt = NULL WHERE attempt IS NOT NULL"),
         ("done cells without an image", "DELETE FROM image"),
