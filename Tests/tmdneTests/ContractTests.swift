@@ -26,7 +26,9 @@ extension EndToEnd {
                 #expect(plan["duplicates"] as? Int == 84)
                 #expect(try #require(plan["shards"] as? Int) > 0)
                 let left = try FileManager.default.contentsOfDirectory(atPath: sandbox.path)
-                #expect(Set(left).isSubset(of: ["logs", "home-cache"]), "planning writes nothing but what it remembers of models")
+                #expect(
+                    Set(left).isSubset(of: ["logs", "home-cache"]),
+                    "planning writes nothing but what it remembers of models")
             }
         }
 

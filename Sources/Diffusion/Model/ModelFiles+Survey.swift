@@ -23,7 +23,11 @@ extension ModelFiles {
     ///
     /// Found by running the networks without numbers, in the order in which ``Pipeline`` does.
     ///
-    /// - Parameter cells: how many cells are at hand; a batch takes as many of them as ``Pipeline`` would.
+    /// - Parameters:
+    ///   - width: Of the picture, in pixels.
+    ///   - height: Of the picture, in pixels.
+    ///   - cells: How many cells are at hand; a batch takes as many of them as ``Pipeline`` would.
+    /// - Returns: What the weights and the greatest moment of the computation take.
     /// - Throws: as ``check()`` does.
     package func memory(width: Int, height: Int, cells: Int = 1) throws -> MemoryNeed {
         let model = try SurveyedModel(self)

@@ -12,7 +12,11 @@ package struct TextEncoder {
     private let layers: [Layer]
     private let finalNorm: LayerNorm
 
-    /// - Parameter keepsLayers: whether the layers stay in memory; `nil` lets their size decide.
+    /// - Parameters:
+    ///   - config: The encoder's shape.
+    ///   - weights: Its tensors.
+    ///   - device: What computes.
+    ///   - keepsLayers: Whether the layers stay in memory; `nil` lets their size decide.
     /// - Throws: ``DiffusionError`` when the weights are not those of the config.
     package init(
         config: TextEncoderConfig, weights: WeightSource, device: any Device, keepsLayers: Bool? = nil
@@ -48,6 +52,7 @@ package struct TextEncoder {
     /// - Parameters:
     ///   - tokens: ids as the tokenizer pads them, ``TextEncoderConfig/positionCount`` a text.
     ///   - clipSkip: how many of the last layers to leave out, beyond what the model itself does.
+    /// - Returns: The states of every token, and where the encoder has a projection, the pooled text.
     /// - Throws: ``DiffusionError`` when an id is not in the vocabulary, or there are not so many layers.
     package func callAsFunction(_ tokens: [[Int32]], clipSkip: Int = 0) throws -> TextEncoding {
         let greatest = config.layerCount - (config.isPenultimate ? 1 : 0)

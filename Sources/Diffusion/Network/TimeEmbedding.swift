@@ -23,6 +23,7 @@ struct TimeEmbedding {
     ///   - guidances: the guidance scale of each row; not looked at unless the model was made for it.
     ///   - added: `[row, time]`, what is added to the embedding.
     /// - Returns: the embedding after the SiLU that every residual block begins its projection with, `[row, time]`.
+    /// - Throws: ``DiffusionError`` when memory runs out.
     func callAsFunction(
         _ timestep: Float, rows: Int = 1, guidances: [Float] = [], adding added: Tensor? = nil
     ) throws -> Tensor {

@@ -23,7 +23,11 @@ package final class TextConditioner {
 
     /// Encodes texts as they are; what is longer than the encoders' length is cut.
     ///
-    /// - Parameter clipSkip: how many of the encoders' last layers to leave out, beyond what the model itself does.
+    /// - Parameters:
+    ///   - texts: What to encode.
+    ///   - clipSkip: How many of the encoders' last layers to leave out, beyond what the model itself does.
+    /// - Returns: A conditioning for each text.
+    /// - Throws: ``DiffusionError`` when there are not so many layers, or memory runs out.
     package func callAsFunction(_ texts: [String], clipSkip: Int = 0) throws -> [Conditioning] {
         try encode(texts.map { text in tokenizers.map { $0.encode(text) } }, clipSkip: clipSkip)
     }

@@ -40,7 +40,9 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         var isFolder: ObjCBool = false
-        if paths.count == 1, FileManager.default.fileExists(atPath: paths[0], isDirectory: &isFolder), isFolder.boolValue {
+        if paths.count == 1, FileManager.default.fileExists(atPath: paths[0], isDirectory: &isFolder),
+            isFolder.boolValue
+        {
             try verifySweep(SweepDirectory(URL(filePath: paths[0])))
         } else {
             try verifyImages()

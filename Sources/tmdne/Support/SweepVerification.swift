@@ -57,7 +57,8 @@ struct SweepVerification {
         let folder = directory.rememberedOrigin.map { URL(filePath: $0).deletingLastPathComponent().path }
         let locator = ModelLocator(sweepFolder: folder)
         let engine = DiffusionEngine(
-            device: try CPUDevice(), findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
+            device: try CPUDevice(),
+            findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
             findModel: { name, fingerprint in try ModelOpener.open(locator.locate(name, fingerprint: fingerprint)) })
         for row in rows { try body(try verify(row, with: engine)) }
     }
