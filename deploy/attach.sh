@@ -3,7 +3,7 @@
 #
 # The join token is read from standard input, or from TMDNE_JOIN:
 #
-#     tmdne token show sweep | deploy/attach.sh ada emmy user@sophie
+#     tmdne token new sweep | grep -o 'tmdne1_.*' | deploy/attach.sh ada emmy user@sophie
 #
 # It goes to the hosts over ssh's standard input: no command line, and so no list of processes, ever holds it.
 #

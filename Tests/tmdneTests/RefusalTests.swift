@@ -119,7 +119,7 @@ extension EndToEnd {
                 let foreign = try await sandbox.run("run", "other.yaml", "--output", "out")
                 Self.expect(foreign, code: 1, naming: "belongs to the sweep “small”", remedy: "choose another --output")
                 #expect(try SweepAudit(sandbox, "out").rows == before)
-                // What the busy port left is a whole plan or nothing: either way the same command goes on.
+                // The busy port came before the plan was written: the same command starts it.
                 try await sandbox.succeed("run", "other.yaml", "--output", "other")
                 try SweepAudit(sandbox, "other").expectWhole(cells: 10)
             }
