@@ -5,16 +5,22 @@
 #include <math.h>
 
 enum {
-    ROWS = 6,         // queries of a register tile: 6 x 4 accumulators, 4 columns and a broadcast fill 29 of 32 registers
+    LANES = 16,
+    ROWS = 6,         // queries of a register tile
     KEY_BLOCK = 256,  // keys of an online softmax step: scores of a tile stay in the first-level cache
-    QUERY_BLOCK = 48, // queries of a task
+    QUERY_BLOCK = 48, // queries of a task, which meet a block of keys and values while it is in the second-level cache
     MAX_WIDTH = 512,  // of a head; the autoencoder's single head of SD 1.x is the widest met
 };
+
+// Vectors of a register tile: 6 x 4 accumulators, 4 columns and a broadcast fill 29 of AVX-512's 32 registers; a vector is
+// two registers of AVX2, where 6 x 1 accumulators, one column and a broadcast fill 15 of 16. A number is computed alike
+// whatever the tile.
+enum { WIDE_TILE = 4, NARROW_TILE = 1 };
 
 static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
 
 size_t tmdne_attention_scratch(size_t key_batch, size_t heads, size_t width, size_t keys) {
-    // The keys transposed, [width][keys], and the values, [keys][width], both padded to whole vectors.
+    // The keys in panels of 16, [keys / 16][width][16], and the values, [keys][width], both padded to whole vectors.
     return key_batch * heads * (width * round16(keys) + keys * round16(width));
 }
 
@@ -31,44 +37,53 @@ static void pack_heads(const void *context, size_t begin, size_t end) {
         const float *k = a->k + offset, *v = a->v + offset;
         float *keys = a->scratch + head * p->head_floats, *values = keys + a->width * p->padded_keys;
         for (size_t key = 0; key < a->keys; key++) {
-            for (size_t d = 0; d < a->width; d++) keys[d * p->padded_keys + key] = k[key * a->kv_stride + d];
+            // Panels lie one after the other: a row of all keys would put every depth into the same few sets of the caches.
+            float *panel = keys + key / LANES * LANES * a->width + key % LANES;
+            for (size_t d = 0; d < a->width; d++) panel[d * LANES] = k[key * a->kv_stride + d];
             memcpy(values + key * p->padded_width, v + key * a->kv_stride, a->width * sizeof(float));
             memset(values + key * p->padded_width + a->width, 0, (p->padded_width - a->width) * sizeof(float));
         }
-        for (size_t d = 0; d < a->width; d++)
-            for (size_t key = a->keys; key < p->padded_keys; key++) keys[d * p->padded_keys + key] = 0;
+        for (size_t key = a->keys; key < p->padded_keys; key++)
+            for (size_t d = 0; d < a->width; d++) keys[(key / LANES * a->width + d) * LANES + key % LANES] = 0;
     }
 }
 
-// c[rows][16 vectors] += a[rows][depth] b[depth][16 vectors]; rows and vectors are constants after inlining.
+// The right-hand side of a product: vector v of row d stands at first + v * panel + d * row.
+struct columns {
+    const float *first;
+    size_t row, panel;
+};
+
+// c[ROWS][16 vectors] += a[ROWS][depth] b[depth][16 vectors]; `vectors` is a constant after inlining.
 TMDNE_INLINE void tile(
-    size_t rows, size_t vectors, size_t depth, const float *a, size_t a_stride, const float *b, size_t b_stride,
-    float *c, size_t c_stride) {
-    f32x16 sum[ROWS][4];
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < vectors; v++) load16(&sum[r][v], c + r * c_stride + 16 * v);
+    size_t vectors, size_t depth, const float *a, size_t a_stride, const struct columns *b, float *c, size_t c_stride) {
+    f32x16 sum[ROWS][WIDE_TILE];
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t v = 0; v < vectors; v++) load16(&sum[r][v], c + r * c_stride + LANES * v);
+#pragma clang loop unroll_count(4)
     for (size_t d = 0; d < depth; d++) {
-        f32x16 column[4];
-        for (size_t v = 0; v < vectors; v++) load16(&column[v], b + d * b_stride + 16 * v);
-        for (size_t r = 0; r < rows; r++) {
+        f32x16 column[WIDE_TILE];
+        for (size_t v = 0; v < vectors; v++) load16(&column[v], b->first + v * b->panel + d * b->row);
+        for (size_t r = 0; r < ROWS; r++) {
             f32x16 value = TMDNE_SPLAT(a[r * a_stride + d]);
             for (size_t v = 0; v < vectors; v++) sum[r][v] += value * column[v];
         }
     }
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < vectors; v++) store16(c + r * c_stride + 16 * v, &sum[r][v]);
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t v = 0; v < vectors; v++) store16(c + r * c_stride + LANES * v, &sum[r][v]);
 }
 
-// The same for any number of columns. Rows beyond `rows` of the six are computed and ignored: their memory is there.
+// The same for any number of columns, in tiles of up to `widest` vectors.
 TMDNE_INLINE void multiply(
-    size_t columns, size_t depth, const float *a, size_t a_stride, const float *b, size_t b_stride, float *c,
+    size_t widest, size_t columns, size_t depth, const float *a, size_t a_stride, struct columns b, float *c,
     size_t c_stride) {
-    size_t vectors = columns / 16;
-    for (; vectors >= 4; vectors -= 4, b += 64, c += 64) tile(ROWS, 4, depth, a, a_stride, b, b_stride, c, c_stride);
+    size_t vectors = columns / LANES;
+    for (; vectors >= widest; vectors -= widest, b.first += widest * b.panel, c += widest * LANES)
+        tile(widest, depth, a, a_stride, &b, c, c_stride);
     switch (vectors) {
-    case 3: tile(ROWS, 3, depth, a, a_stride, b, b_stride, c, c_stride); break;
-    case 2: tile(ROWS, 2, depth, a, a_stride, b, b_stride, c, c_stride); break;
-    case 1: tile(ROWS, 1, depth, a, a_stride, b, b_stride, c, c_stride); break;
+    case 3: tile(3, depth, a, a_stride, &b, c, c_stride); break;
+    case 2: tile(2, depth, a, a_stride, &b, c, c_stride); break;
+    case 1: tile(1, depth, a, a_stride, &b, c, c_stride); break;
     default: break;
     }
 }
@@ -114,54 +129,85 @@ TMDNE_INLINE void soften(
     *maximum = highest;
 }
 
-TMDNE_CLONES static void attend(const void *context, size_t begin, size_t end) {
-    const struct packed *p = context;
+// Up to ROWS queries between two blocks of keys: what they have seen so far.
+struct rows {
+    float maximum[ROWS], total[ROWS];
+};
+
+// Lets the queries `first` ..< `first` + rows meet the keys `key` ..< `key` + count.
+TMDNE_INLINE void meet(
+    size_t widest, const struct packed *p, const float *keys, const float *query, float *output, struct rows *seen,
+    size_t first, size_t rows, size_t key, size_t count) {
+    const struct tmdne_attention *a = p->a;
+    float scores[ROWS * KEY_BLOCK] __attribute__((aligned(64)));
+    size_t padded = round16(count);
+    const float *values = keys + a->width * p->padded_keys;
+    memset(scores, 0, sizeof scores);
+    struct columns panels = {keys + key * a->width, LANES, LANES * a->width};
+    multiply(widest, padded, a->width, query, a->width, panels, scores, KEY_BLOCK);
+    for (size_t r = 0; r < rows; r++) {
+        size_t visible = count;
+        if (a->causal) {
+            size_t before = first + r + 1 > key ? first + r + 1 - key : 0;
+            visible = before < count ? before : count;
+        }
+        soften(
+            scores + r * KEY_BLOCK, visible, padded, &seen->maximum[r], &seen->total[r], output + r * p->padded_width,
+            p->padded_width);
+    }
+    struct columns weighted = {values + key * p->padded_width, p->padded_width, LANES};
+    multiply(widest, p->padded_width, count, scores, KEY_BLOCK, weighted, output, p->padded_width);
+}
+
+TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, size_t end) {
     const struct tmdne_attention *a = p->a;
     size_t blocks = (a->queries + QUERY_BLOCK - 1) / QUERY_BLOCK, model = a->heads * a->width;
-    float query[ROWS * MAX_WIDTH], output[ROWS * MAX_WIDTH] __attribute__((aligned(64)));
-    float scores[ROWS * KEY_BLOCK] __attribute__((aligned(64)));
+    // Rows beyond the last query of a tile are computed and ignored: their memory is there.
+    float query[QUERY_BLOCK * MAX_WIDTH], output[QUERY_BLOCK * MAX_WIDTH] __attribute__((aligned(64)));
+    struct rows seen[QUERY_BLOCK / ROWS];
     for (size_t task = begin; task < end; task++) {
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERY_BLOCK;
-        size_t last = first + QUERY_BLOCK < a->queries ? first + QUERY_BLOCK : a->queries;
+        size_t count = a->queries - first < QUERY_BLOCK ? a->queries - first : QUERY_BLOCK;
         const float *keys = a->scratch + (image / a->repeat * a->heads + head) * p->head_floats;
-        const float *values = keys + a->width * p->padded_keys;
-        for (size_t top = first; top < last; top += ROWS) {
-            size_t rows = last - top < ROWS ? last - top : ROWS;
-            float maximum[ROWS], total[ROWS];
-            memset(output, 0, ROWS * p->padded_width * sizeof(float));
-            memset(query, 0, ROWS * a->width * sizeof(float));
-            for (size_t r = 0; r < ROWS; r++) maximum[r] = -INFINITY, total[r] = 0;
-            for (size_t r = 0; r < rows; r++) {
-                const float *q = a->q + (image * a->queries + top + r) * a->q_stride + head * a->width;
-                for (size_t d = 0; d < a->width; d++) query[r * a->width + d] = q[d] * a->scale;
+        const float *q = a->q + (image * a->queries + first) * a->q_stride + head * a->width;
+        float *y = a->y + (image * a->queries + first) * model + head * a->width;
+        memset(output, 0, QUERY_BLOCK * p->padded_width * sizeof(float));
+        memset(query, 0, QUERY_BLOCK * a->width * sizeof(float));
+        for (size_t r = 0; r < count; r++)
+            for (size_t d = 0; d < a->width; d++) query[r * a->width + d] = q[r * a->q_stride + d] * a->scale;
+        for (size_t r = 0; r < QUERY_BLOCK; r++)
+            seen[r / ROWS].maximum[r % ROWS] = -INFINITY, seen[r / ROWS].total[r % ROWS] = 0;
+        for (size_t key = 0; key < a->keys; key += KEY_BLOCK) {
+            size_t met = a->keys - key < KEY_BLOCK ? a->keys - key : KEY_BLOCK;
+            for (size_t top = 0; top < count; top += ROWS) {
+                size_t rows = count - top < ROWS ? count - top : ROWS;
+                if (a->causal && key > first + top + rows - 1) continue;
+                meet(
+                    widest, p, keys, query + top * a->width, output + top * p->padded_width, &seen[top / ROWS],
+                    first + top, rows, key, met);
             }
-            for (size_t key = 0; key < a->keys; key += KEY_BLOCK) {
-                if (a->causal && key > top + rows - 1) break;
-                size_t count = a->keys - key < KEY_BLOCK ? a->keys - key : KEY_BLOCK, padded = round16(count);
-                memset(scores, 0, sizeof scores);
-                multiply(padded, a->width, query, a->width, keys + key, p->padded_keys, scores, KEY_BLOCK);
-                for (size_t r = 0; r < rows; r++) {
-                    size_t visible = count;
-                    if (a->causal) {
-                        size_t seen = top + r + 1 > key ? top + r + 1 - key : 0;
-                        visible = seen < count ? seen : count;
-                    }
-                    soften(
-                        scores + r * KEY_BLOCK, visible, padded, &maximum[r], &total[r], output + r * p->padded_width,
-                        p->padded_width);
-                }
-                multiply(
-                    p->padded_width, count, scores, KEY_BLOCK, values + key * p->padded_width, p->padded_width, output,
-                    p->padded_width);
-            }
-            for (size_t r = 0; r < rows; r++) {
-                float *y = a->y + (image * a->queries + top + r) * model + head * a->width;
-                float inverse = 1 / total[r];
-                for (size_t d = 0; d < a->width; d++) y[d] = output[r * p->padded_width + d] * inverse;
-            }
+        }
+        for (size_t r = 0; r < count; r++) {
+            float inverse = 1 / seen[r / ROWS].total[r % ROWS];
+            for (size_t d = 0; d < a->width; d++) y[r * model + d] = output[r * p->padded_width + d] * inverse;
         }
     }
 }
+
+#if defined(__x86_64__)
+__attribute__((target("arch=x86-64-v4"))) static void attend_wide(const void *context, size_t begin, size_t end) {
+    attend(WIDE_TILE, context, begin, end);
+}
+
+__attribute__((target_clones("arch=x86-64-v3", "default"))) static void attend_narrow(
+    const void *context, size_t begin, size_t end) {
+    attend(NARROW_TILE, context, begin, end);
+}
+#else
+static void attend_narrow(const void *context, size_t begin, size_t end) {
+    attend(NARROW_TILE, context, begin, end);
+}
+#endif
 
 size_t tmdne_attention_widest(void) { return MAX_WIDTH; }
 
@@ -171,5 +217,9 @@ void tmdne_attend(const struct tmdne_attention *a) {
     size_t key_heads = a->batch / a->repeat * a->heads, blocks = (a->queries + QUERY_BLOCK - 1) / QUERY_BLOCK;
     tmdne_parallel(key_heads, key_heads * p.head_floats, pack_heads, &p);
     size_t tasks = a->batch * a->heads * blocks;
-    tmdne_parallel(tasks, tasks * QUERY_BLOCK * a->keys, attend, &p);
+    void (*body)(const void *, size_t, size_t) = attend_narrow;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("x86-64-v4")) body = attend_wide;
+#endif
+    tmdne_parallel(tasks, tasks * QUERY_BLOCK * a->keys, body, &p);
 }

@@ -4,15 +4,6 @@
 
 int tmdne_thread_count(void) { return omp_get_max_threads(); }
 
-TMDNE_INLINE void activate16(f32x16 *v, enum tmdne_activation activation) {
-    switch (activation) {
-    case TMDNE_IDENTITY: break;
-    case TMDNE_SILU: swish16(v, 1.0f); break;
-    case TMDNE_QUICK_GELU: swish16(v, 1.702f); break;
-    case TMDNE_GELU: gelu16(v); break;
-    }
-}
-
 struct activate {
     const float *x;
     float *y;

@@ -1,6 +1,8 @@
 // Sixteen floats at a time, in the compiler's vector types: one zmm register on AVX-512, two ymm on AVX2, and the same
 // lanes in the same order everywhere.
 #pragma once
+#include "CKernels.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +17,12 @@
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 
-#define TMDNE_SPLAT(value) ((f32x16){0} + (value))
+// Sixteen copies; adding to a vector of zeros would be an addition, since it turns -0 into 0.
+#define TMDNE_SPLAT(value)                                              \
+    __extension__({                                                     \
+        float s = (value);                                              \
+        (f32x16){s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s};       \
+    })
 
 TMDNE_INLINE void load16(f32x16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 TMDNE_INLINE void store16(float *p, const f32x16 *v) { memcpy(p, v, sizeof *v); }
@@ -59,4 +66,13 @@ TMDNE_INLINE void gelu16(f32x16 *v) {
     exp16(&e);
     f32x16 tail = p * t * e;  // 1 - erf(|x| / sqrt 2)
     *v = __builtin_elementwise_max(*v, TMDNE_SPLAT(0.0f)) - __builtin_elementwise_abs(*v) * 0.5f * tail;
+}
+
+TMDNE_INLINE void activate16(f32x16 *v, enum tmdne_activation activation) {
+    switch (activation) {
+    case TMDNE_IDENTITY: break;
+    case TMDNE_SILU: swish16(v, 1.0f); break;
+    case TMDNE_QUICK_GELU: swish16(v, 1.702f); break;
+    case TMDNE_GELU: gelu16(v); break;
+    }
 }
