@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+import works
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 PEERS = REPOSITORY / "Benchmarks" / "peers"
 
@@ -142,7 +144,15 @@ def main():
     parser.add_argument("--batch", type=int, default=14)
     parser.add_argument("--cells", type=int, help="let the peer render only so many cells")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the peer")
-    benchmark = Benchmark(parser.parse_args())
+    parser.add_argument("--only", choices=sorted(works.WORKS), help="a work of a model of true size instead of the sweep")
+    parser.add_argument("--peers", nargs="+", help="with --only: such as 'openvino f32'; all that the work has unless given")
+    parser.add_argument("--json", action="store_true", help="with --only: JSON lines instead of a table")
+    args = parser.parse_args()
+    if args.only:
+        lines = works.measure(args.only, args.tmdne, args.output.parent / "bench-works", args.rounds, args.peers)
+        print("\n".join(map(json.dumps, lines)) if args.json else works.table(lines))
+        return
+    benchmark = Benchmark(args)
     rates = benchmark.rounds()
     report = table(rates, benchmark.compare(), benchmark.facts())
     (benchmark.args.output / "table.md").write_text(report)

@@ -1,0 +1,171 @@
+"""Times parts of a Stable Diffusion model in OpenVINO or diffusers, one job a line of standard input.
+
+    python serve.py --engine openvino --precision bf16 --model FOLDER --size 512 --parts unet vae
+
+Loads and warms up, prints {"ready": ...} with versions, then answers each line `unet`, `vae` or `image STEPS` with
+{"seconds": ...}. Stays in memory between the jobs, so that peers and tmdne can be timed in turn. `unet` is an evaluation
+of two latents, as guidance needs; `image` is text, all steps of DPM++ 2M Karras with guidance, and the decoder.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+warnings.filterwarnings("ignore")
+
+import diffusers  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel  # noqa: E402
+from transformers import CLIPTextModel  # noqa: E402
+
+NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+class Parts:
+    """The model's parts as plain functions of tensors, and examples of what they take."""
+
+    def __init__(self, folder, size):
+        """Remember where the weights are."""
+        self.folder = folder
+        self.config = json.loads((folder / "unet" / "config.json").read_text())
+        side = size // 8
+        self.latents = torch.randn(2, 4, side, side)
+        self.context = torch.randn(2, 77, self.config["cross_attention_dim"])
+        self.isXL = self.config.get("addition_embed_type") == "text_time"
+        self.added = (torch.randn(2, 1280), torch.tensor([[size, size, 0, 0, size, size]] * 2).float())
+
+    def unet(self):
+        """Return the module and its example."""
+        model = UNet2DConditionModel.from_pretrained(self.folder / "unet", torch_dtype=torch.float32).eval()
+        example = (self.latents, torch.tensor(500.0), self.context) + (self.added if self.isXL else ())
+        if self.isXL:
+            return Call(model, evaluate_xl), example
+        return Call(model, lambda m, x, t, c: m(x, t, c, return_dict=False)[0]), example
+
+    def vae(self):
+        """Return the module and its example."""
+        model = AutoencoderKL.from_pretrained(self.folder / "vae", torch_dtype=torch.float32).eval()
+        return Call(model, lambda m, z: m.decode(z, return_dict=False)[0]), (self.latents[:1],)
+
+    def text(self):
+        """Return the module and its example."""
+        model = CLIPTextModel.from_pretrained(self.folder / "text_encoder", torch_dtype=torch.float32).eval()
+        return Call(model, lambda m, ids: m(ids)[0]), (torch.randint(0, 49000, (2, 77)),)
+
+
+def evaluate_xl(model, latents, time, context, pooled, sizes):
+    """Call the UNet of SDXL."""
+    added = {"text_embeds": pooled, "time_ids": sizes}
+    return model(latents, time, context, added_cond_kwargs=added, return_dict=False)[0]
+
+
+class Call(torch.nn.Module):
+    """A module's function of plain tensors, which can be traced."""
+
+    def __init__(self, model, function):
+        """Keep both."""
+        super().__init__()
+        self.model, self.function = model, function
+
+    def forward(self, *arguments):
+        """Call it."""
+        return self.function(self.model, *arguments)
+
+
+def in_openvino(module, example, precision, cache):
+    """Compile for the processor; the converted model is kept in `cache`."""
+    import openvino
+
+    if not cache.exists():
+        kinds = [openvino.Type.f32 if e.is_floating_point() else openvino.Type.i64 for e in example]
+        shapes = [list(e.shape) for e in example]
+        with torch.no_grad():
+            model = openvino.convert_model(module, example_input=example, input=list(zip(shapes, kinds)))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        openvino.save_model(model, cache, compress_to_fp16=True)
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    request = openvino.Core().compile_model(cache, "CPU", options).create_infer_request()
+
+    def run(*arguments):
+        inputs = [np.asarray(a, dtype=np.float32 if a.is_floating_point() else np.int64) for a in arguments]
+        return torch.from_numpy(next(iter(request.infer(inputs).values())).copy())
+
+    return run
+
+
+def in_torch(module, precision):
+    """Return the module as people run it: channels last where the precision is reduced."""
+    if precision == "bf16":
+        module = module.bfloat16().to(memory_format=torch.channels_last)
+
+    def run(*arguments):
+        if precision == "bf16":
+            arguments = [a.bfloat16() if a.is_floating_point() and a.dim() > 0 else a for a in arguments]
+        return module(*arguments).float()
+
+    return run
+
+
+def image(run, steps, context, side):
+    """Render a picture."""
+    scheduler = DPMSolverMultistepScheduler(
+        **NOISE, steps_offset=1, timestep_spacing="leading", use_karras_sigmas=True
+    )
+    scheduler.set_timesteps(steps)
+    text, latents = run["text"](context), torch.randn(1, 4, side, side)
+    for moment in scheduler.timesteps:
+        pair = scheduler.scale_model_input(torch.cat([latents, latents]), moment)
+        negative, positive = run["unet"](pair, moment.float(), text).chunk(2)
+        latents = scheduler.step(negative + 7.5 * (positive - negative), moment, latents).prev_sample
+    return run["vae"](latents / 0.18215)
+
+
+def main():
+    """Load, warm up, and answer."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--engine", choices=["openvino", "diffusers"], required=True)
+    parser.add_argument("--precision", choices=["f32", "bf16"], required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--parts", nargs="+", default=["unet"])
+    parser.add_argument("--cache", type=Path, required=True, help="folder for converted models")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    parts, run, examples = Parts(args.model, args.size), {}, {}
+    begin = time.perf_counter()
+    for name in args.parts:
+        module, examples[name] = getattr(parts, name)()
+        if args.engine == "openvino":
+            cache = args.cache / f"{args.model.name}-{name}-{args.size}.xml"
+            run[name] = in_openvino(module, examples[name], args.precision, cache)
+            del module
+        else:
+            run[name] = in_torch(module, args.precision)
+    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
+    if args.engine == "openvino":
+        import openvino
+
+        versions = {"openvino": openvino.__version__.split("-")[0]}
+    with torch.inference_mode():
+        for name, example in examples.items():
+            run[name](*example)
+        print(json.dumps({"ready": round(time.perf_counter() - begin, 3), "versions": versions}), flush=True)
+        for line in sys.stdin:
+            job, *arguments = line.split()
+            begin = time.perf_counter()
+            if job == "image":
+                image(run, int(arguments[0]), examples["text"][0], args.size // 8)
+            else:
+                run[job](*examples[job])
+            print(json.dumps({"seconds": round(time.perf_counter() - begin, 4)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
