@@ -122,23 +122,46 @@ void tmdne_winograd_output(
     tmdne_parallel(rows, rows * channels * POINTS, transform_output, &pass);
 }
 
-void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs) {
-    static const float g[INPUT][3] = {{1.0f / 4, 0, 0},
-                                      {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                                      {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-                                      {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                                      {1.0f / 24, -1.0f / 12, 1.0f / 6},
-                                      {0, 0, 1}};
-    for (size_t o = 0; o < outputs; o++) {
-        for (size_t i = 0; i < inputs; i++) {
-            const float *w = weights + (o * inputs + i) * 9;
-            float half[INPUT][3];
-            for (size_t a = 0; a < INPUT; a++)
-                for (size_t b = 0; b < 3; b++) half[a][b] = g[a][0] * w[b] + g[a][1] * w[3 + b] + g[a][2] * w[6 + b];
-            for (size_t a = 0; a < INPUT; a++)
-                for (size_t b = 0; b < INPUT; b++)
-                    u[((a * INPUT + b) * inputs + i) * outputs + o] =
-                        half[a][0] * g[b][0] + half[a][1] * g[b][1] + half[a][2] * g[b][2];
+struct weights_pass {
+    const float *weights;
+    float *u;
+    size_t outputs, inputs;
+    int in_panels;
+};
+
+// The rows of G applied to three values.
+TMDNE_INLINE void weights_line(const f32x16 *w, size_t step, f32x16 *u, size_t u_step) {
+    f32x16 ends = w[0] + w[2 * step], far = w[0] * (1.0f / 24) + w[2 * step] * (1.0f / 6), middle = w[step] * (1.0f / 12);
+    u[0] = w[0] * 0.25f;
+    u[u_step] = (ends + w[step]) * (-1.0f / 6);
+    u[2 * u_step] = (ends - w[step]) * (-1.0f / 6);
+    u[3 * u_step] = far + middle;
+    u[4 * u_step] = far - middle;
+    u[5 * u_step] = w[2 * step];
+}
+
+// Sixteen outputs at a time.
+TMDNE_CLONES static void transform_weights(const void *context, size_t begin, size_t end) {
+    const struct weights_pass *p = context;
+    size_t plane = p->inputs * p->outputs, step = p->in_panels ? 16 : p->outputs;
+    for (size_t block = begin; block < end; block++) {
+        float *u = p->u + block * 16 * (p->in_panels ? p->inputs : 1);
+        for (size_t i = 0; i < p->inputs; i++) {
+            f32x16 w[9], half[INPUT * 3], line[INPUT];
+            for (size_t lane = 0; lane < 16; lane++) {
+                const float *source = p->weights + ((block * 16 + lane) * p->inputs + i) * 9;
+                for (size_t k = 0; k < 9; k++) w[k][lane] = source[k];
+            }
+            for (size_t b = 0; b < 3; b++) weights_line(w + b, 3, half + b, 3);
+            for (size_t a = 0; a < INPUT; a++) {
+                weights_line(half + a * 3, 1, line, 1);
+                for (size_t b = 0; b < INPUT; b++) store16(u + (a * INPUT + b) * plane + i * step, &line[b]);
+            }
         }
     }
+}
+
+void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs, int in_panels) {
+    struct weights_pass pass = {weights, u, outputs, inputs, in_panels};
+    tmdne_parallel(outputs / 16, outputs * inputs * POINTS, transform_weights, &pass);
 }

@@ -92,7 +92,7 @@ extension DiffusionError: CustomStringConvertible {
         case .unsupportedModel(let path, let model):
             "\(path) is \(model.rawValue), which is not supported; take a text-to-image model of Stable Diffusion 1, 2 or XL."
         case .overBudget(let width, let height, let needed, let budget):
-            "A picture of \(width)x\(height) pixels takes \(Self.gigabytes(needed)) of memory with this model, but "
+            "A picture of \(width)x\(height) pixels takes \(Self.gigabytes(needed)) of memory at least with this model, but "
                 + "\(Self.gigabytes(budget)) are allowed; render a smaller size, take a smaller model, or allow more memory."
         case .unknownToken(let token, let vocabulary):
             "The tokenizer gave the id \(token), but the text encoder knows \(vocabulary) tokens; "

@@ -49,6 +49,19 @@ void tmdne_attend(const struct tmdne_attention *a);
 // The widest head that tmdne_attend takes.
 size_t tmdne_attention_widest(void);
 
+// Weights in panels of 16 outputs: [outputs / 16, rounded up][inputs][16], of weights[outputs][inputs].
+size_t tmdne_panel_floats(size_t inputs, size_t outputs);
+void tmdne_pack_panels(const float *weights, float *panels, size_t inputs, size_t outputs);
+// y[matrices][rows][outputs] = activation(x[matrices][rows][inputs] weights[matrices] + bias + residual); bias and residual,
+// of y's shape, may be NULL, and the residual may be y.
+struct tmdne_product {
+    const float *x, *panels, *bias, *residual;
+    float *y;
+    size_t matrices, rows, inputs, outputs;
+    enum tmdne_activation activation;
+};
+void tmdne_multiply(const struct tmdne_product *p);
+
 // y[rows][inner] = x[rows][0 ..< inner] * gelu(x[rows][inner ..< 2 * inner]), the exact (erf) GELU (Shazeer 2020).
 void tmdne_gated_gelu(const float *x, float *y, size_t rows, size_t inner);
 
@@ -67,10 +80,11 @@ void tmdne_concatenate(const float *a, size_t a_channels, const float *b, size_t
 // padding 1 over x[images][height][width][channels] with a quarter of the multiplications. Tiles are 4x4 outputs, counted
 // through all images; both channel counts are multiples of 16.
 //
-// u[36][inputs][outputs] of weights[outputs][inputs][3][3].
+// u[36][inputs][outputs], or of each of the 36 matrices the panels that tmdne_multiply takes, of
+// weights[outputs][inputs][3][3].
 size_t tmdne_winograd_points(void);
 size_t tmdne_winograd_tiles(size_t images, size_t height, size_t width);
-void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs);
+void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs, int in_panels);
 // v[36][rows][channels] of the tiles first ..< first + rows.
 void tmdne_winograd_input(
     const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows);
@@ -78,6 +92,10 @@ void tmdne_winograd_input(
 void tmdne_winograd_output(
     const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width, size_t channels,
     size_t first, size_t rows);
+
+// y[count] of half-precision (IEEE 754) or bfloat16 numbers, little-endian and not aligned.
+void tmdne_widen_halves(const void *x, float *y, size_t count);
+void tmdne_widen_bfloats(const void *x, float *y, size_t count);
 
 // Threads that the loops above, and oneDNN, use.
 int tmdne_thread_count(void);

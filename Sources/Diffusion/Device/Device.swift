@@ -16,6 +16,10 @@ package protocol Device: AnyObject {
     /// Gives memory that no tensor uses back to the system; called where sizes are about to change.
     func trim()
 
+    /// Lets the layers' packed weights take so many bytes; what is beyond is read from the model's files at each use, which
+    /// changes no number. There is no limit unless this is called.
+    func keepWeights(bytes: Int)
+
     /// Copies `values`, in row-major order, to the device.
     func upload(_ values: [Float], shape: [Int]) throws -> Tensor
     /// Copies a tensor of a model.
@@ -23,11 +27,11 @@ package protocol Device: AnyObject {
     /// Copies a tensor back.
     func download(_ tensor: Tensor) throws -> [Float]
 
-    /// Takes a convolution's weights `[output, input, row, column]`, to be packed in the device's own layout when first used.
+    /// Takes a convolution's weights `[output, input, row, column]`, to be packed in the device's own layout when used.
     func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) throws -> any ConvolutionKernel
-    /// Takes a product's weights, `output` rows of `input`, to be packed when first used.
+    /// Takes a product's weights, `output` rows of `input`, to be packed when used.
     func linear(
         inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) throws -> any LinearKernel

@@ -35,11 +35,11 @@ struct LoRADelta: Sendable {
     /// Adds the product to a layer's weights, in row-major order and of ``shape``, but for trailing ones.
     ///
     /// - Throws: ``DiffusionError`` when the numbers are of a type that is not floating-point.
-    func add(to weights: inout [Float], outputs: Int) throws(DiffusionError) {
+    func add(to weights: UnsafeMutableBufferPointer<Float>, outputs: Int) throws(DiffusionError) {
         guard outputs > 0 else { return }
         let (rank, columns) = (down.shape[0], weights.count / outputs)
         try OneDNNProduct.add(
-            up.floats(), kernels(), scale: scale, to: &weights, rows: outputs, inner: rank, columns: columns)
+            up.floats(), kernels(), scale: scale, to: weights, rows: outputs, inner: rank, columns: columns)
     }
 
     /// `down`, `[rank, input]` or `[rank, input, kernel, kernel]`, to which `middle` gives the kernel if there is one.
@@ -51,8 +51,10 @@ struct LoRADelta: Sendable {
         for position in 0..<positions {
             let slice = (0..<rank * rank).map { core[$0 * positions + position] }
             var product = [Float](repeating: 0, count: rank * inputs)
-            try OneDNNProduct.add(
-                slice, matrix, scale: 1, to: &product, rows: rank, inner: rank, columns: inputs)
+            try product.withUnsafeMutableBufferPointer { product throws(DiffusionError) in
+                try OneDNNProduct.add(
+                    slice, matrix, scale: 1, to: product, rows: rank, inner: rank, columns: inputs)
+            }
             for index in product.indices { kernels[index * positions + position] = product[index] }
         }
         return kernels

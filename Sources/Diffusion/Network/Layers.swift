@@ -73,7 +73,7 @@ struct LayerSource {
         } catch {
             guard let survey else { throw error }
             survey.note(error)
-            return WeightTensor(shape: shape) { elements in Array(repeating: 0, count: elements.count) }
+            return WeightTensor(shape: shape) { _, target in target.update(repeating: 0) }
         }
     }
 

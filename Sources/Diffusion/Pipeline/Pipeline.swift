@@ -22,7 +22,8 @@ package final class Pipeline {
     /// - Parameters:
     ///   - model: where the weights are.
     ///   - device: what computes.
-    ///   - memoryBudget: bytes that the process may take; a picture that needs more is refused before it is begun.
+    ///   - memoryBudget: bytes that the process may take: weights stay in memory as far as it allows, and a picture that needs
+    ///     more without any is refused before it is begun.
     /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
     package init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil) throws {
         self.model = model
@@ -55,8 +56,8 @@ package final class Pipeline {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
         if lastSize ?? (0, 0) != (row.width, row.height) {
-            try checkBudget(width: row.width, height: row.height, cells: row.guidances.count)
             device.trim()
+            try planMemory(width: row.width, height: row.height, cells: row.guidances.count)
             lastSize = (row.width, row.height)
         }
         let sampler = try sampler(for: row)
@@ -86,12 +87,14 @@ package final class Pipeline {
         }
     }
 
-    private func checkBudget(width: Int, height: Int, cells: Int) throws {
+    /// Keeps as many weights in memory as the budget has room for beside all else.
+    private func planMemory(width: Int, height: Int, cells: Int) throws {
         guard let memoryBudget else { return }
-        let needed = try model.memory(width: width, height: height, cells: cells).total
-        guard needed <= memoryBudget else {
-            throw DiffusionError.overBudget(width: width, height: height, needed: needed, budget: memoryBudget)
+        let need = try model.memory(width: width, height: height, cells: cells)
+        guard need.least <= memoryBudget else {
+            throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: memoryBudget)
         }
+        device.keepWeights(bytes: need.total <= memoryBudget ? .max : memoryBudget - need.least)
     }
 
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A safetensors file, mapped into memory and read tensor by tensor.
 ///
 /// The header is checked completely when the file is opened; numbers are only touched when they are asked for.
@@ -92,28 +94,30 @@ package final class SafetensorsFile: Sendable {
     /// - Throws: ``DiffusionError`` when the tensor is missing, or has another shape or type.
     package func floats(_ name: String, shape: [Int]) throws(DiffusionError) -> [Float] {
         let entry = try entry(name, shape: shape)
-        return try floats(name, entry, elements: 0..<entry.range.count / entry.type.width)
+        var values = [Float](repeating: 0, count: entry.range.count / entry.type.width)
+        try values.withUnsafeMutableBufferPointer { target throws(DiffusionError) in
+            try write(name, elements: 0..<target.count, to: target)
+        }
+        return values
     }
 
-    /// Some neighbouring numbers of a tensor, which must have so many; as ``floats(_:shape:)`` for the rest.
-    func floats(_ name: String, elements: Range<Int>) throws(DiffusionError) -> [Float] {
+    /// Writes some neighbouring numbers of a tensor, which must have so many, to memory for so many; as
+    /// ``floats(_:shape:)`` for the rest.
+    func write(
+        _ name: String, elements: Range<Int>, to target: UnsafeMutableBufferPointer<Float>
+    ) throws(DiffusionError) {
         guard let entry = header.entries[name] else { throw .missingTensor(name: name, path: path) }
-        return try floats(name, entry, elements: elements)
-    }
-
-    private func floats(
-        _ name: String, _ entry: SafetensorsHeader.Entry, elements: Range<Int>
-    ) throws(DiffusionError) -> [Float] {
         precondition(elements.upperBound <= entry.range.count / entry.type.width, "numbers beyond the tensor")
-        switch entry.type {
-        case .float32:
-            return numbers(of: entry, elements: elements)
-        case .float16:
-            return numbers(of: entry, elements: elements, widenedBy: Float.init(float16BitPattern:))
-        case .bfloat16:
-            return numbers(of: entry, elements: elements, widenedBy: Float.init(bfloat16BitPattern:))
-        default:
-            throw .wrongType(name: name, path: path, expected: "F32, F16 or BF16", found: entry.type.rawValue)
+        precondition(target.count == elements.count, "\(target.count) places for \(elements.count) numbers")
+        try requireFloats(name)
+        guard let numbers = target.baseAddress, !elements.isEmpty else { return }
+        withBytes(of: entry, elements: elements) { bytes in
+            guard let source = bytes.baseAddress else { return }
+            switch entry.type {
+            case .float16: tmdne_widen_halves(source, numbers, target.count)
+            case .bfloat16: tmdne_widen_bfloats(source, numbers, target.count)
+            default: UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
+            }
         }
     }
 
@@ -167,28 +171,13 @@ package final class SafetensorsFile: Sendable {
         }
     }
 
-    @inline(__always)
-    private func numbers(
-        of entry: SafetensorsHeader.Entry, elements: Range<Int>, widenedBy widen: (UInt16) -> Float
-    ) -> [Float] {
-        withBytes(of: entry, elements: elements) { bytes in
-            Array(unsafeUninitializedCapacity: elements.count) { numbers, count in
-                count = elements.count
-                for index in 0..<count {
-                    let pattern = bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
-                    numbers.initializeElement(at: index, to: widen(UInt16(littleEndian: pattern)))
-                }
-            }
-        }
-    }
-
     private func withBytes<Result>(
         of entry: SafetensorsHeader.Entry, elements: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
         let start = dataStart + entry.range.lowerBound
         let width = entry.type.width
         let range = start + elements.lowerBound * width..<start + elements.upperBound * width
-        // A network reads a tensor once; whoever reads it again finds it in the system's cache.
+        // Whoever reads a tensor again finds it in the system's cache.
         defer { file.releasePages(in: range) }
         return file.withBytes(in: range, body)
     }

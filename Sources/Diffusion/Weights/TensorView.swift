@@ -70,19 +70,27 @@ struct TensorView: Sendable {
     ///
     /// - Throws: ``DiffusionError/wrongType(name:path:expected:found:)``.
     func floats() throws(DiffusionError) -> [Float] {
-        try floats(0..<elements.count)
+        var values = [Float](repeating: 0, count: count)
+        try values.withUnsafeMutableBufferPointer { target throws(DiffusionError) in
+            try write(0..<target.count, to: target)
+        }
+        return values
     }
 
-    /// Some neighbouring numbers, counted in row-major order.
+    /// Writes some neighbouring numbers, counted in row-major order, to memory for so many.
     ///
     /// - Throws: ``DiffusionError/wrongType(name:path:expected:found:)``.
-    func floats(_ range: Range<Int>) throws(DiffusionError) -> [Float] {
+    func write(_ range: Range<Int>, to target: UnsafeMutableBufferPointer<Float>) throws(DiffusionError) {
         guard isTransposed else {
-            return try file.floats(
-                name, elements: elements.lowerBound + range.lowerBound..<elements.lowerBound + range.upperBound)
+            return try file.write(
+                name, elements: elements.lowerBound + range.lowerBound..<elements.lowerBound + range.upperBound,
+                to: target)
         }
-        let stored = try file.floats(name, elements: elements)
         let (rows, columns) = (shape[0], shape[1])
-        return range.map { stored[$0 % columns * rows + $0 / columns] }
+        var stored = [Float](repeating: 0, count: count)
+        try stored.withUnsafeMutableBufferPointer { stored throws(DiffusionError) in
+            try file.write(name, elements: elements, to: stored)
+        }
+        for (place, index) in range.enumerated() { target[place] = stored[index % columns * rows + index / columns] }
     }
 }

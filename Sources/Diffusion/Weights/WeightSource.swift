@@ -109,12 +109,21 @@ package struct WeightSource: Sendable {
         try view.requireFloats()
         storage.read.withLock { read in _ = read.insert(key) }
         guard let deltas = additions[key] else {
-            return WeightTensor(shape: shape) { elements throws(DiffusionError) in try view.floats(elements) }
+            return WeightTensor(shape: shape) { elements, target throws(DiffusionError) in
+                try view.write(elements, to: target)
+            }
         }
-        return WeightTensor(shape: shape) { elements throws(DiffusionError) in
-            var floats = try view.floats()
-            for delta in deltas { try delta.add(to: &floats, outputs: shape[0]) }
-            return elements.count == floats.count ? floats : Array(floats[elements])
+        return WeightTensor(shape: shape) { elements, target throws(DiffusionError) in
+            guard elements.count < view.count else {
+                try view.write(elements, to: target)
+                for delta in deltas { try delta.add(to: target, outputs: shape[0]) }
+                return
+            }
+            var whole = try view.floats()
+            try whole.withUnsafeMutableBufferPointer { whole throws(DiffusionError) in
+                for delta in deltas { try delta.add(to: whole, outputs: shape[0]) }
+            }
+            _ = target.update(fromContentsOf: whole[elements])
         }
     }
 

@@ -4,11 +4,14 @@
 /// packs it, so that a model is never twice in memory.
 package struct WeightTensor: Sendable {
     package let shape: [Int]
-    /// Reads neighbouring numbers, counted in row-major order.
-    private let read: @Sendable (Range<Int>) throws(DiffusionError) -> [Float]
+    /// Writes a range of the numbers, counted in row-major order, to memory for so many.
+    package typealias Reader =
+        @Sendable (_ elements: Range<Int>, _ target: UnsafeMutableBufferPointer<Float>) throws(DiffusionError) -> Void
 
-    /// A tensor that `read` knows to read: a range of its numbers, counted in row-major order.
-    package init(shape: [Int], read: @escaping @Sendable (Range<Int>) throws(DiffusionError) -> [Float]) {
+    private let read: Reader
+
+    /// A tensor that `read` knows to read.
+    package init(shape: [Int], read: @escaping Reader) {
         self.shape = shape
         self.read = read
     }
@@ -16,7 +19,7 @@ package struct WeightTensor: Sendable {
     /// A tensor of numbers that are in memory.
     package init(_ values: [Float], shape: [Int]) {
         precondition(shape.reduce(1, *) == values.count, "\(values.count) values for \(shape)")
-        self.init(shape: shape) { Array(values[$0]) }
+        self.init(shape: shape) { elements, target in _ = target.update(fromContentsOf: values[elements]) }
     }
 
     /// Product of the shape.
@@ -26,7 +29,15 @@ package struct WeightTensor: Sendable {
     ///
     /// - Throws: ``DiffusionError`` when the tensor has to be computed, and that fails.
     package func floats() throws(DiffusionError) -> [Float] {
-        try read(0..<count)
+        try floats(0..<count)
+    }
+
+    /// Writes all numbers, in row-major order, to memory for so many.
+    ///
+    /// - Throws: ``DiffusionError`` as ``floats()`` does.
+    func write(to target: UnsafeMutableBufferPointer<Float>) throws(DiffusionError) {
+        precondition(target.count == count, "\(target.count) places for \(count) numbers")
+        try read(0..<count, target)
     }
 
     /// One row of a matrix, which must have it.
@@ -34,7 +45,13 @@ package struct WeightTensor: Sendable {
     /// - Throws: ``DiffusionError`` as ``floats()`` does.
     package func row(_ index: Int) throws(DiffusionError) -> [Float] {
         precondition(shape.count == 2 && (0..<shape[0]).contains(index), "row \(index) of \(shape)")
-        return try read(index * shape[1]..<(index + 1) * shape[1])
+        return try floats(index * shape[1]..<(index + 1) * shape[1])
+    }
+
+    private func floats(_ elements: Range<Int>) throws(DiffusionError) -> [Float] {
+        var values = [Float](repeating: 0, count: elements.count)
+        try values.withUnsafeMutableBufferPointer { target throws(DiffusionError) in try read(elements, target) }
+        return values
     }
 
     /// Matrices of one width, one below the other.
@@ -42,16 +59,18 @@ package struct WeightTensor: Sendable {
         guard let first = parts.first, parts.count > 1 else { return parts.first ?? WeightTensor([], shape: [0]) }
         precondition(parts.allSatisfy { $0.shape.dropFirst() == first.shape.dropFirst() }, "rows of one width")
         let rows = parts.reduce(0) { $0 + $1.shape[0] }
-        return WeightTensor(shape: [rows] + first.shape.dropFirst()) { elements throws(DiffusionError) in
-            var values: [Float] = []
-            values.reserveCapacity(elements.count)
+        return WeightTensor(shape: [rows] + first.shape.dropFirst()) { elements, target throws(DiffusionError) in
             var start = 0
             for part in parts {
                 let own = elements.clamped(to: start..<start + part.count)
-                if !own.isEmpty { values += try part.read(own.lowerBound - start..<own.upperBound - start) }
+                if !own.isEmpty {
+                    let place = own.lowerBound - elements.lowerBound
+                    try part.read(
+                        own.lowerBound - start..<own.upperBound - start,
+                        UnsafeMutableBufferPointer(rebasing: target[place..<place + own.count]))
+                }
                 start += part.count
             }
-            return values
         }
     }
 }

@@ -22,6 +22,8 @@ struct ModelReport: Encodable {
     var parts: [Part]
     /// What rendering takes at ``memorySize``, in bytes; `nil` without an autoencoder.
     var memory: Int?
+    /// The same with weights that are read whenever they are needed, which is slower.
+    var leastMemory: Int?
     var memorySize: String
 
     /// Reads configs and tensors' headers, and checks that they belong together.
@@ -49,7 +51,8 @@ struct ModelReport: Encodable {
         // A checkpoint without one is a model all the same.
         if let vae = try? model.vaeWeights() {
             sources.append(("VAE", vae))
-            memory = try model.memory(width: width, height: height).total
+            let need = try model.memory(width: width, height: height)
+            (memory, leastMemory) = (need.total, need.least)
         }
         parts = sources.map { name, source in
             let inventory = source.inventory
@@ -66,8 +69,8 @@ struct ModelReport: Encodable {
                 "  \(part.name): \(part.parameters) parameters, \(part.types.joined(separator: " and ")), "
                     + "\(part.bytes >> 20) MiB")
         }
-        if let memory {
-            lines.append("  needs \(memory >> 20) MiB to render \(memorySize)")
+        if let memory, let leastMemory {
+            lines.append("  takes \(memory >> 20) MiB to render \(memorySize), at least \(leastMemory >> 20) MiB")
         } else {
             lines.append("  no VAE: name the file of one under vae:")
         }

@@ -82,6 +82,7 @@ struct SurveyTests {
         let batch = try model.memory(width: 64, height: 64, cells: 14)
         let large = try model.memory(width: 512, height: 512)
         #expect(small.total < batch.total && batch.total < large.total)
+        #expect(small.least < small.total && large.least < large.total)
         // UNet, decoder and the small text encoder stay packed in single precision.
         #expect(small.weights == large.weights && (20_000_000..<100_000_000).contains(small.weights))
     }
@@ -89,7 +90,7 @@ struct SurveyTests {
     @Test("and a picture beyond the budget is refused with both numbers before anything is read")
     func budget() throws {
         let model = try ModelFolder(path: Golden.model)
-        let needed = try model.memory(width: 256, height: 256).total
+        let needed = try model.memory(width: 256, height: 256).least
         let row = RowRequest(
             prompt: "a", negativePrompt: "", guidances: [5], seed: 1, steps: 1, sampler: SamplerSettings(.euler),
             width: 256, height: 256

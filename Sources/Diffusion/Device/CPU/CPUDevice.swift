@@ -2,15 +2,25 @@ import CKernels
 
 /// The processor: oneDNN for convolutions and products, own loops for the rest, 32-bit floats, no transposes.
 ///
+/// Where oneDNN's products depend on how many rows there are, as they do in 2.6 below AVX-512, products are our own, too.
+///
 /// One thread at a time may use it; oneDNN and the loops share libgomp's threads.
 package final class CPUDevice: Device {
     let library: OneDNNLibrary
+    let weightMemory = WeightMemory()
     private let pool = CPUBufferPool()
     package let precision = Precision.fp32
+    private let hasOwnProducts: Bool
 
     /// - Throws: ``DiffusionError`` when oneDNN finds no engine.
-    package init() throws {
+    package convenience init() throws {
+        try self.init(hasOwnProducts: !OneDNNLibrary.hasInvariantProducts)
+    }
+
+    /// A device whose products are our own, or oneDNN's, whatever suits the processor.
+    init(hasOwnProducts: Bool) throws {
         library = try OneDNNLibrary()
+        self.hasOwnProducts = hasOwnProducts
     }
 
     package var label: String {
@@ -23,7 +33,12 @@ package final class CPUDevice: Device {
     /// oneDNN's version, for `doctor`.
     package static var libraryVersion: String { OneDNNLibrary.version }
 
-    package func trim() { pool.trim() }
+    package func trim() {
+        pool.trim()
+        weightMemory.trim()
+    }
+
+    package func keepWeights(bytes: Int) { weightMemory.allowance = bytes }
 
     /// Bytes of all tensors and of the buffers that are kept for others.
     var pooledBytes: Int { pool.bytes }
@@ -45,15 +60,28 @@ package final class CPUDevice: Device {
     package func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) throws -> any ConvolutionKernel {
-        WinogradConvolution.suits(shape)
-            ? try WinogradConvolution(device: self, shape: shape, weights: weights, bias: bias)
-            : try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
+        if WinogradConvolution.suits(shape) {
+            return try WinogradConvolution(device: self, shape: shape, weights: weights, bias: bias)
+        }
+        if hasOwnProducts, PanelConvolution.suits(shape) {
+            return try PanelConvolution(device: self, shape: shape, weights: weights, bias: bias)
+        }
+        return try OneDNNConvolution(device: self, shape: shape, weights: weights, bias: bias)
+    }
+
+    /// What multiplies the transformed tiles of a fast convolution.
+    func tileProduct(inputs: Int, outputs: Int) throws -> any TileProduct {
+        hasOwnProducts
+            ? PanelTileProduct(inputs: inputs, outputs: outputs)
+            : try OneDNNTileProduct(library: library, inputs: inputs, outputs: outputs)
     }
 
     package func linear(
         inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) throws -> any LinearKernel {
-        try OneDNNLinear(device: self, inputs: inputs, outputs: outputs, weights: weights, bias: bias)
+        hasOwnProducts
+            ? try PanelLinear(device: self, inputs: inputs, outputs: outputs, weights: weights, bias: bias)
+            : try OneDNNLinear(device: self, inputs: inputs, outputs: outputs, weights: weights, bias: bias)
     }
 
     package func groupNorm(

@@ -14,18 +14,18 @@ final class OneDNNConvolution: ConvolutionKernel {
     private let device: CPUDevice
     private let shape: ConvolutionShape
     private let weights: PackedWeights
+    private let layout: OneDNNLayout
     private let bias: CPUBuffer
-    private var primitives: [Key: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
+    private var primitives: [Key: OneDNNPrimitive] = [:]
 
     init(device: CPUDevice, shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor) throws {
         precondition(weights.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(bias.count == shape.outputs)
         self.device = device
         self.shape = shape
-        self.weights = PackedWeights(
-            library: device.library, tensor: weights,
-            descriptor: try OneDNNLibrary.descriptor(
-                [shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_oihw))
+        self.weights = PackedWeights(device: device, tensor: weights)
+        layout = OneDNNLayout(
+            try OneDNNLibrary.descriptor([shape.outputs, shape.inputs, shape.kernel, shape.kernel], dnnl_oihw))
         self.bias = try device.buffer(of: try bias.floats())
     }
 
@@ -40,8 +40,10 @@ final class OneDNNConvolution: ConvolutionKernel {
             // The sum of oneDNN reads its destination; a second operand would leave the fast kernels.
             device.address(result).update(from: device.address(residual), count: result.count)
         }
-        let (primitive, weights) = try primitive(for: key)
-        try primitive.run([device.address(x), weights, bias.pointer, device.address(result)])
+        let primitive = try primitive(for: key)
+        try weights.withAddress(in: .oneDNN(layout, primitive.weightsLayout)) {
+            try primitive.run([device.address(x), $0, bias.pointer, device.address(result)])
+        }
         return result
     }
 
@@ -65,18 +67,20 @@ final class OneDNNConvolution: ConvolutionKernel {
                         batch: 1, height: source.count, width: width, isAdding: residual != nil,
                         paddingTop: shape.padding - (first - source.lowerBound),
                         paddingBottom: shape.padding - (source.upperBound - last))
-                    let (primitive, weights) = try primitive(for: key)
+                    let primitive = try primitive(for: key)
                     let target = device.address(result) + (image * height + first) * width * shape.outputs
-                    try rows(image, source) { try primitive.run([$0, weights, bias.pointer, target]) }
+                    try rows(image, source) { source in
+                        try weights.withAddress(in: .oneDNN(layout, primitive.weightsLayout)) {
+                            try primitive.run([source, $0, bias.pointer, target])
+                        }
+                    }
                 }
             }
         }
         return result
     }
 
-    private func primitive(
-        for key: Key
-    ) throws -> (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>) {
+    private func primitive(for key: Key) throws -> OneDNNPrimitive {
         if let made = primitives[key] { return made }
         var source = try OneDNNLibrary.descriptor([key.batch, shape.inputs, key.height, key.width], dnnl_nhwc)
         var kernel = try OneDNNLibrary.descriptor(
@@ -110,8 +114,7 @@ final class OneDNNConvolution: ConvolutionKernel {
                 (DNNL_ARG_SRC_0, dnnl_query_src_md), (DNNL_ARG_WEIGHTS_0, dnnl_query_weights_md),
                 (DNNL_ARG_BIAS, dnnl_query_weights_md), (DNNL_ARG_DST_0, dnnl_query_dst_md),
             ])
-        let made = (primitive, try weights.address(in: primitive.weightsDescriptor))
-        primitives[key] = made
-        return made
+        primitives[key] = primitive
+        return primitive
     }
 }

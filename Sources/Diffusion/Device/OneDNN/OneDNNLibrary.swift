@@ -32,6 +32,13 @@ final class OneDNNLibrary {
         }
     }
 
+    /// Whether a row of a product has the same bits however many rows there are: so it is with the kernels for AVX-512, while
+    /// those for AVX2 of oneDNN 2.6 split sums among threads by the number of rows.
+    static var hasInvariantProducts: Bool {
+        // Each instruction set is the bits of those that it has in it.
+        dnnl_get_effective_cpu_isa().rawValue & dnnl_cpu_isa_avx512_core.rawValue == dnnl_cpu_isa_avx512_core.rawValue
+    }
+
     /// The version of the library that is loaded, `2.6.3`.
     static var version: String {
         guard let version = dnnl_version()?.pointee else { return "unknown" }

@@ -12,18 +12,18 @@ final class OneDNNLinear: LinearKernel {
     private let inputs: Int
     private let outputs: Int
     private let weights: PackedWeights
+    private let layout: OneDNNLayout
     private let bias: CPUBuffer?
-    private var primitives: [Key: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
+    private var primitives: [Key: OneDNNPrimitive] = [:]
 
     init(device: CPUDevice, inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?) throws {
         precondition(weights.count == inputs * outputs && bias?.count ?? outputs == outputs)
         self.device = device
         self.inputs = inputs
         self.outputs = outputs
-        self.weights = PackedWeights(
-            library: device.library, tensor: weights,
-            // A checkpoint holds [output, input]: the transpose of the right-hand side of a product.
-            descriptor: try OneDNNLibrary.descriptor([inputs, outputs], dnnl_ba))
+        self.weights = PackedWeights(device: device, tensor: weights)
+        // A checkpoint holds [output, input]: the transpose of the right-hand side of a product.
+        layout = OneDNNLayout(try OneDNNLibrary.descriptor([inputs, outputs], dnnl_ba))
         self.bias = try bias.map { try device.buffer(of: try $0.floats()) }
     }
 
@@ -32,17 +32,17 @@ final class OneDNNLinear: LinearKernel {
         let result = try device.empty(x.shape.dropLast() + [outputs])
         precondition(residual?.count ?? result.count == result.count, "a residual has the shape of the result")
         let key = Key(rows: x.rows, isAdding: residual != nil, activation: activation)
-        let (primitive, weights) = try primitive(for: key)
-        var addresses = [device.address(x), weights, device.address(result)]
-        if let bias { addresses.append(bias.pointer) }
-        if let residual { addresses.append(device.address(residual)) }
-        try primitive.run(addresses)
+        let primitive = try primitive(for: key)
+        try weights.withAddress(in: .oneDNN(layout, primitive.weightsLayout)) { weights in
+            var addresses = [device.address(x), weights, device.address(result)]
+            if let bias { addresses.append(bias.pointer) }
+            if let residual { addresses.append(device.address(residual)) }
+            try primitive.run(addresses)
+        }
         return result
     }
 
-    private func primitive(
-        for key: Key
-    ) throws -> (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>) {
+    private func primitive(for key: Key) throws -> OneDNNPrimitive {
         if let made = primitives[key] { return made }
         var source = try OneDNNLibrary.descriptor([key.rows, inputs], dnnl_ab)
         var matrix = try OneDNNLibrary.descriptor([inputs, outputs], dnnl_format_tag_any)
@@ -76,9 +76,8 @@ final class OneDNNLinear: LinearKernel {
         }
         let primitive = try OneDNNPrimitive(
             library: device.library, description: &description, postOperations: postOperations, arguments: arguments)
-        let made = (primitive, try weights.address(in: primitive.weightsDescriptor))
-        primitives[key] = made
-        return made
+        primitives[key] = primitive
+        return primitive
     }
 }
 

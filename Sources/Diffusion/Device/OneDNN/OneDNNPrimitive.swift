@@ -6,7 +6,7 @@ final class OneDNNPrimitive {
     private var primitive: dnnl_primitive_t?
     private var arguments: [dnnl_exec_arg_t] = []
     /// The layout that the primitive wants its weights in.
-    let weightsDescriptor: dnnl_memory_desc_t
+    let weightsLayout: OneDNNLayout
     /// The name of the implementation that oneDNN chose, for diagnosis.
     let implementation: String
 
@@ -38,7 +38,7 @@ final class OneDNNPrimitive {
         guard let weights = dnnl_primitive_desc_query_md(compiled, dnnl_query_weights_md, 0) else {
             throw DiffusionError.library(call: "dnnl_primitive_desc_query_md", status: 0)
         }
-        weightsDescriptor = weights.pointee
+        weightsLayout = OneDNNLayout(weights.pointee)
         try OneDNNLibrary.check(dnnl_primitive_create(&primitive, compiled), "dnnl_primitive_create")
         for (number, layout) in arguments {
             // The added operand of a product has the result's layout; a bias is the second of the weights.

@@ -3,8 +3,12 @@ final class MemoryMeter {
     private var free: [Int: Int] = [:]
     /// Bytes of all buffers, in use or free.
     private(set) var pooledBytes = 0
+    /// Bytes that packed weights may take.
+    var allowance = Int.max
     /// Bytes of packed weights that are in memory now.
     private(set) var weights = 0
+    /// What weights pass through on their way, and for a single use.
+    private var scratch: (source: Int, packed: Int) = (0, 0)
     /// The most bytes at any time, of weights and everything else.
     private(set) var peak = 0
     /// The packed weights at that time.
@@ -28,15 +32,24 @@ final class MemoryMeter {
 
     /// Gives free buffers back.
     func trim() {
+        scratch = (0, 0)
         for (capacity, count) in free { pooledBytes -= capacity * count * MemoryLayout<Float>.stride }
         free.removeAll()
     }
 
-    /// Packs so many weights, beside the copy that they are packed from.
-    func pack(count: Int) {
+    /// Packs so many weights, as ``WeightMemory`` would on a processor that wants a layout of its own.
+    ///
+    /// - Parameters:
+    ///   - count: of the weights as they are packed.
+    ///   - transformed: how many numbers they are made of, if not as many.
+    /// - Returns: whether they stay.
+    func pack(count: Int, transformed: Int?) -> Bool {
         let bytes = count * MemoryLayout<Float>.stride
-        weights += bytes
-        note(beside: bytes)
+        let isKept = bytes <= allowance - weights
+        if isKept { weights += bytes } else { scratch.packed = max(scratch.packed, bytes) }
+        scratch.source = max(scratch.source, bytes)
+        note(beside: (transformed ?? 0) * MemoryLayout<Float>.stride)
+        return isKept
     }
 
     /// Lets go of packed weights.
@@ -45,8 +58,9 @@ final class MemoryMeter {
     }
 
     private func note(beside more: Int = 0) {
-        guard pooledBytes + weights + more > peak else { return }
-        peak = pooledBytes + weights + more
+        let bytes = pooledBytes + weights + scratch.source + scratch.packed + more
+        guard bytes > peak else { return }
+        peak = bytes
         peakWeights = weights
     }
 }

@@ -13,6 +13,8 @@ final class SurveyDevice: Device {
 
     func trim() { meter.trim() }
 
+    func keepWeights(bytes: Int) { meter.allowance = bytes }
+
     func upload(_ values: [Float], shape: [Int]) -> Tensor { empty(shape) }
 
     func upload(_ weights: WeightTensor) -> Tensor { empty(weights.shape) }
@@ -23,17 +25,17 @@ final class SurveyDevice: Device {
     func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) -> any ConvolutionKernel {
-        let count =
-            WinogradConvolution.suits(shape)
-            ? tmdne_winograd_points() * shape.inputs * shape.outputs : weights.count
-        let weights = SurveyedWeights(count: count, bias: bias, meter: meter)
+        let isTransformed = WinogradConvolution.suits(shape)
+        let weights = SurveyedWeights(
+            count: isTransformed ? tmdne_winograd_points() * shape.inputs * shape.outputs : weights.count,
+            transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter)
         return SurveyConvolution(shape: shape, weights: weights, device: self)
     }
 
     func linear(
         inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) -> any LinearKernel {
-        let weights = SurveyedWeights(count: weights.count, bias: bias, meter: meter)
+        let weights = SurveyedWeights(count: weights.count, transformed: nil, bias: bias, meter: meter)
         return SurveyLinear(outputs: outputs, weights: weights, device: self)
     }
 
@@ -84,13 +86,15 @@ final class SurveyDevice: Device {
 /// Weights that count from their layer's first run on.
 private final class SurveyedWeights {
     private let count: Int
+    private let transformed: Int?
     private let meter: MemoryMeter
     private let bias: MeteredBuffer?
     private var isPacked = false
 
-    /// `count` is that of the weights as they are packed.
-    init(count: Int, bias: WeightTensor?, meter: MemoryMeter) {
+    /// `count` is that of the weights as they are packed, `transformed` of what they are made of, if not as many.
+    init(count: Int, transformed: Int?, bias: WeightTensor?, meter: MemoryMeter) {
         self.count = count
+        self.transformed = transformed
         self.meter = meter
         self.bias = bias.map { meter.buffer(count: $0.count) }
     }
@@ -98,9 +102,7 @@ private final class SurveyedWeights {
     deinit { if isPacked { meter.unpack(count: count) } }
 
     func pack() {
-        guard !isPacked else { return }
-        isPacked = true
-        meter.pack(count: count)
+        if !isPacked { isPacked = meter.pack(count: count, transformed: transformed) }
     }
 }
 

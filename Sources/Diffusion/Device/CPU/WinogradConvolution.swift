@@ -1,9 +1,8 @@
-import CDNNL
 import CKernels
 
 /// A 3x3 convolution by Winograd's F(4x4, 3x3) (Lavin and Gray 2016): a quarter of the multiplications of the direct way.
 ///
-/// Our own transforms around oneDNN's product, instead of oneDNN's own Winograd: that one wants another layout of the
+/// Our own transforms around a product of matrices, instead of oneDNN's own Winograd: that one wants another layout of the
 /// pictures, exists in 2.x on AVX-512 alone, and picks its way by batch and threads, so that an image's bytes would
 /// depend on its neighbours. Here a tile of 4x4 pixels is computed alike wherever it stands.
 final class WinogradConvolution: ConvolutionKernel {
@@ -11,8 +10,7 @@ final class WinogradConvolution: ConvolutionKernel {
     private let shape: ConvolutionShape
     private let weights: PackedWeights
     private let bias: CPUBuffer
-    /// By the number of tiles at once.
-    private var products: [Int: (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>)] = [:]
+    private let product: any TileProduct
 
     /// Whether a convolution is one that this way is made for, and faster at.
     ///
@@ -38,15 +36,16 @@ final class WinogradConvolution: ConvolutionKernel {
         self.device = device
         self.shape = shape
         let points = tmdne_winograd_points()
+        let product = try device.tileProduct(inputs: shape.inputs, outputs: shape.outputs)
+        let inPanels: Int32 = type(of: product).takesPanels ? 1 : 0
         let transformed = WeightTensor(shape: [points, shape.inputs, shape.outputs]) {
-            elements throws(DiffusionError) in
-            var transformed = [Float](repeating: 0, count: points * shape.inputs * shape.outputs)
-            tmdne_winograd_weights(try weights.floats(), &transformed, shape.outputs, shape.inputs)
-            return elements.count == transformed.count ? transformed : Array(transformed[elements])
+            elements, target throws(DiffusionError) in
+            precondition(elements.count == points * shape.inputs * shape.outputs, "transformed as a whole")
+            guard let u = target.baseAddress else { return }
+            tmdne_winograd_weights(try weights.floats(), u, shape.outputs, shape.inputs, inPanels)
         }
-        self.weights = PackedWeights(
-            library: device.library, tensor: transformed,
-            descriptor: try OneDNNLibrary.descriptor(transformed.shape, dnnl_abc))
+        self.product = product
+        self.weights = PackedWeights(device: device, tensor: transformed)
         self.bias = try device.buffer(of: try bias.floats())
     }
 
@@ -102,36 +101,32 @@ final class WinogradConvolution: ConvolutionKernel {
         let points = tmdne_winograd_points()
         let chunk = Self.chunk(of: tiles.count, shape: shape)
         let input = try device.empty([points, chunk, shape.inputs])
-        let product = try device.empty([points, chunk, shape.outputs])
-        for first in stride(from: tiles.lowerBound, to: tiles.upperBound, by: chunk) {
+        let products = try device.empty([points, chunk, shape.outputs])
+        var first = tiles.lowerBound
+        while first < tiles.upperBound {
             let count = min(chunk, tiles.upperBound - first)
-            tmdne_winograd_input(x, device.address(input), height, width, shape.inputs, first, count)
-            let (primitive, weights) = try primitive(tiles: count)
-            try primitive.run([device.address(input), weights, device.address(product)])
-            tmdne_winograd_output(
-                device.address(product), bias.pointer, residual, result, height, width, shape.outputs, first, count)
+            // Lent once for all chunks of this size, because weights that are not kept are transformed for it.
+            try weights.withAddress(in: try product.layout(tiles: count)) { u in
+                while first + count <= tiles.upperBound {
+                    tmdne_winograd_input(x, device.address(input), height, width, shape.inputs, first, count)
+                    try product.run(tiles: count, device.address(input), u, into: device.address(products))
+                    tmdne_winograd_output(
+                        device.address(products), bias.pointer, residual, result, height, width, shape.outputs, first,
+                        count)
+                    first += count
+                }
+            }
         }
     }
+}
 
-    private func primitive(
-        tiles: Int
-    ) throws -> (primitive: OneDNNPrimitive, weights: UnsafeMutablePointer<Float>) {
-        if let made = products[tiles] { return made }
-        let points = tmdne_winograd_points()
-        var source = try OneDNNLibrary.descriptor([points, tiles, shape.inputs], dnnl_abc)
-        var matrices = try OneDNNLibrary.descriptor([points, shape.inputs, shape.outputs], dnnl_format_tag_any)
-        var target = try OneDNNLibrary.descriptor([points, tiles, shape.outputs], dnnl_abc)
-        var description = dnnl_matmul_desc_t()
-        try OneDNNLibrary.check(
-            dnnl_matmul_desc_init(&description, &source, &matrices, nil, &target), "dnnl_matmul_desc_init")
-        let primitive = try OneDNNPrimitive(
-            library: device.library, description: &description, postOperations: nil,
-            arguments: [
-                (DNNL_ARG_SRC_0, dnnl_query_src_md), (DNNL_ARG_WEIGHTS_0, dnnl_query_weights_md),
-                (DNNL_ARG_DST_0, dnnl_query_dst_md),
-            ])
-        let made = (primitive, try weights.address(in: primitive.weightsDescriptor))
-        products[tiles] = made
-        return made
-    }
+/// The product between the transforms: `[36, tiles, inputs]` with `[36, inputs, outputs]`.
+protocol TileProduct: AnyObject {
+    /// Whether the transformed weights are wanted as the panels of `tmdne_multiply`.
+    static var takesPanels: Bool { get }
+    func layout(tiles: Int) throws -> WeightLayout
+    func run(
+        tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
+        into result: UnsafeMutablePointer<Float>
+    ) throws
 }

@@ -1,0 +1,92 @@
+import CKernels
+
+/// A layer's weights in the layouts that its kernels ask for.
+///
+/// They are read from the model's file when a kernel first asks, so that a layer that never runs takes no memory, and stay
+/// packed as far as the device's ``WeightMemory`` allows; others are read again at each use. The numbers are the same.
+/// For another batch or picture size a kernel nearly always asks for the layout that is there already.
+final class PackedWeights {
+    private struct Form {
+        let layout: WeightLayout
+        let address: UnsafeMutablePointer<Float>
+        let bytes: Int
+    }
+
+    private let library: OneDNNLibrary
+    private let memory: WeightMemory
+    private let tensor: WeightTensor
+    private var forms: [Form] = []
+
+    init(device: CPUDevice, tensor: WeightTensor) {
+        library = device.library
+        memory = device.weightMemory
+        self.tensor = tensor
+    }
+
+    deinit { release() }
+
+    /// Gives back what is kept.
+    func release() {
+        for form in forms { memory.takeBack(form.address, bytes: form.bytes, of: self) }
+        forms = []
+    }
+
+    /// Lends the weights in a layout.
+    func withAddress<Result>(
+        in layout: WeightLayout, _ body: (UnsafeMutablePointer<Float>) throws -> Result
+    ) throws -> Result {
+        if let form = forms.first(where: { $0.layout == layout }) { return try body(form.address) }
+        let bytes = layout.bytes(of: tensor)
+        guard let address = memory.keep(bytes: bytes, for: self) else {
+            let scratch = try memory.packedScratch(bytes: bytes)
+            try pack(as: layout, into: scratch)
+            return try body(scratch)
+        }
+        forms.append(Form(layout: layout, address: address, bytes: bytes))
+        do {
+            try pack(as: layout, into: address)
+        } catch {
+            release()
+            throw error
+        }
+        return try body(address)
+    }
+
+    /// Reads the weights and brings them into a layout.
+    private func pack(as layout: WeightLayout, into target: UnsafeMutablePointer<Float>) throws {
+        switch layout {
+        case .asRead:
+            try tensor.write(to: UnsafeMutableBufferPointer(start: target, count: tensor.count))
+        case .panels(let inputs, let outputs):
+            tmdne_pack_panels(try source(), target, inputs, outputs)
+        case .oneDNN(let read, let wanted):
+            if read == wanted { return try pack(as: .asRead, into: target) }
+            try library.reorder(from: read, at: try source(), to: wanted, at: target)
+        }
+    }
+
+    /// The weights as the model has them, until the next are read.
+    private func source() throws -> UnsafeMutablePointer<Float> {
+        let source = try memory.sourceScratch(bytes: tensor.count * MemoryLayout<Float>.stride)
+        try tensor.write(to: UnsafeMutableBufferPointer(start: source, count: tensor.count))
+        return source
+    }
+}
+
+/// How a kernel wants weights to lie in memory.
+enum WeightLayout: Equatable {
+    /// As the tensor reads.
+    case asRead
+    /// In panels of 16 outputs, for `tmdne_multiply`.
+    case panels(inputs: Int, outputs: Int)
+    /// As oneDNN chooses, from the layout that the tensor reads in.
+    case oneDNN(OneDNNLayout, OneDNNLayout)
+
+    func bytes(of tensor: WeightTensor) -> Int {
+        switch self {
+        case .asRead: tensor.count * MemoryLayout<Float>.stride
+        case .panels(let inputs, let outputs): tmdne_panel_floats(inputs, outputs) * MemoryLayout<Float>.stride
+        case .oneDNN(_, let wanted): wanted.bytes
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// A 1x1 convolution of stride 1, which is a product of every pixel's channels.
+final class PanelConvolution: ConvolutionKernel {
+    private let device: CPUDevice
+    private let shape: ConvolutionShape
+    private let linear: PanelLinear
+
+    init(device: CPUDevice, shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor) throws {
+        precondition(Self.suits(shape), "\(shape)")
+        self.device = device
+        self.shape = shape
+        linear = try PanelLinear(
+            device: device, inputs: shape.inputs, outputs: shape.outputs, weights: weights, bias: bias)
+    }
+
+    static func suits(_ shape: ConvolutionShape) -> Bool {
+        shape.kernel == 1 && shape.stride == 1 && shape.padding == 0
+    }
+
+    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+        try linear.apply(x, adding: residual, activation: .identity)
+    }
+
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+        let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
+        let result = try device.empty([x.shape[0], height, width, shape.outputs])
+        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        let step = shape.bandRows(width: width)
+        try device.withRows(of: x, prepared: preparation) { rows in
+            for image in 0..<x.shape[0] {
+                for first in stride(from: 0, to: height, by: step) {
+                    let band = first..<min(first + step, height)
+                    let place = (image * height + first) * width * shape.outputs
+                    try rows(image, band) {
+                        try linear.multiply(
+                            $0, rows: band.count * width, adding: residual.map { device.address($0) + place },
+                            into: device.address(result) + place, activation: .identity)
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

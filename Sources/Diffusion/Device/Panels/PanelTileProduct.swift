@@ -1,0 +1,26 @@
+import CKernels
+
+/// Our own product of the transformed tiles of a fast convolution.
+final class PanelTileProduct: TileProduct {
+    static let takesPanels = true
+
+    private let inputs: Int
+    private let outputs: Int
+
+    init(inputs: Int, outputs: Int) {
+        self.inputs = inputs
+        self.outputs = outputs
+    }
+
+    func layout(tiles: Int) -> WeightLayout { .asRead }
+
+    func run(
+        tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
+        into result: UnsafeMutablePointer<Float>
+    ) {
+        var call = tmdne_product(
+            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: tmdne_winograd_points(),
+            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+        tmdne_multiply(&call)
+    }
+}
