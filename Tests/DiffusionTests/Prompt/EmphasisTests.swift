@@ -17,7 +17,7 @@ struct EmphasisTests {
         var text = Conditioning(states: try floats("states"), tokenCount: 77)
         let empty = Conditioning(states: try floats("empty"), tokenCount: 77)
         text.emphasize(try floats("weights"), rule, empty: rule == .fromEmpty ? empty : nil, widths: [8])
-        // Numbers up to 5; torch takes the means in single precision.
+        // Numbers up to 5; torch takes the means in single precision. Measured: 4.8e-7.
         #expect(greatestDifference(text.states, try floats(rule.rawValue)) < 1e-5)
     }
 

@@ -53,7 +53,9 @@ struct ScheduleTests {
             #expect(abs(found - expected) <= 2e-6 * expected, "\(key)")
         }
         let timesteps = try golden.floats("\(key).timesteps", shape: [count])
-        #expect(greatestDifference(sampler.timesteps, timesteps) < 2e-3, "\(key)")
+        // ComfyUI rounds; every other of 20 evenly spaced timesteps lies halfway, where the last bit decides. Else 6.2e-5 measured.
+        let isHalfway = test.convention == .comfyui && test.layout == .sgmUniform
+        #expect(greatestDifference(sampler.timesteps, timesteps) <= (isHalfway ? 1 : 2e-3), "\(key)")
     }
 
     @Test("every so many levels are diffusers' trailing timesteps, where the steps divide those that were trained")
@@ -79,6 +81,7 @@ struct ScheduleTests {
             let prediction = latents.map { tanh(0.8 * ($0 * sampler.inputScale(at: index))) + bias }
             sampler.step(index, prediction: prediction, noise: [], latents: &latents, state: &state)
         }
-        #expect(greatestDifference(latents, expected) < 2e-3 * expected.reduce(0) { max($0, abs($1)) })
+        // Measured: 4.3e-6 of the greatest.
+        #expect(greatestDifference(latents, expected) < 1e-4 * expected.reduce(0) { max($0, abs($1)) })
     }
 }
