@@ -8,9 +8,8 @@ enum Fuzzing {
     /// Inputs for each seed file.
     static let rounds = wanted ?? 3000
 
-    /// What memory may grow by while some hundred inputs are read, each of which has less than 100 kB.
-    ///
-    /// Measured over a million inputs: see the document on models.
+    /// What memory may grow by while some hundred inputs are read, each of which has less than 300 kB; a size that were
+    /// believed would ask for more than the machine has.
     private static let memoryLimit = 96 << 20
 
     /// Runs `body` for every round and makes sure that no input takes memory that its size does not account for.
