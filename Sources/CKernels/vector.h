@@ -74,5 +74,7 @@ TMDNE_INLINE void activate16(f32x16 *v, enum tmdne_activation activation) {
     case TMDNE_SILU: swish16(v, 1.0f); break;
     case TMDNE_QUICK_GELU: swish16(v, 1.702f); break;
     case TMDNE_GELU: gelu16(v); break;
+    // A maximum would make zeros of what is no number.
+    case TMDNE_RELU: *v = (*v + __builtin_elementwise_abs(*v)) * 0.5f; break;
     }
 }

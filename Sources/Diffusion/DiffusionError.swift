@@ -61,12 +61,14 @@ extension DiffusionError: CustomStringConvertible {
         case .missingFile(let path, let remedy):
             "\(path) does not exist; \(remedy)."
         case .mismatchedTensors(let path, let missing, let misfits, let unused):
-            "\(path) does not hold what its config.json asks for: "
+            "\(path) does not hold what \(Self.demand(of: path)): "
                 + [("missing", missing), ("of another shape or type", misfits), ("not used", unused)]
                 .filter { !$0.1.isEmpty }.map { "\($0.1.count) \($0.0) (\(Self.sample(of: $0.1)))" }
-                .joined(separator: ", ") + "; check that both belong together."
+                .joined(separator: ", ")
+                + (Self.isSingle(path) ? "; download it again." : "; check that both belong together.")
         case .missingTensor(let name, let path):
-            "\(path) has no tensor \"\(name)\", which its config.json asks for; check that both belong together."
+            "\(path) has no tensor \"\(name)\", which \(Self.demand(of: path)); "
+                + (Self.isSingle(path) ? "download it again." : "check that both belong together.")
         case .unusedTensors(let names, let path):
             "\(path) holds tensors that its config.json does not use, \(names.count) in all "
                 + "(\(Self.sample(of: names))); check that both belong together."
@@ -101,6 +103,13 @@ extension DiffusionError: CustomStringConvertible {
             "\(sampler) cannot begin at noise that leaves no signal with a model that predicts noise; take the zero "
                 + "terminal signal-to-noise ratio off, or say what the model predicts."
         }
+    }
+
+    /// Whether a model or a part of one is a file that carries no configuration, but tells it by its other tensors.
+    private static func isSingle(_ path: String) -> Bool { path.hasSuffix(".safetensors") }
+
+    private static func demand(of path: String) -> String {
+        isSingle(path) ? "its other tensors ask for" : "its config.json asks for"
     }
 
     private static func gigabytes(_ bytes: Int) -> String {

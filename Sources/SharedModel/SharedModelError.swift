@@ -34,8 +34,8 @@ extension SharedModelError: CustomStringConvertible {
         case .tooLong(let path, let limit):
             "\(path) is longer than \(limit >> 20) MiB, so it is hardly the file that was meant; check the path"
         case .modelNotFound(let name, let places):
-            "there is no model \(quoted(name)) in \(places.joined(separator: ", ")); write the path of a diffusers "
-                + "folder, or set TMDNE_MODELS to the folder that holds it"
+            "there is no \(quoted(name)) in \(places.joined(separator: ", ")); write the path of a diffusers folder or a "
+                + ".safetensors file, or set TMDNE_MODELS to the folder that holds it"
         case .modelDiffers(let name, let fingerprint, let places):
             "the model \(quoted(name)) here (\(places.joined(separator: ", "))) is not the sweep's, whose fingerprint "
                 + "begins with \(fingerprint.prefix(10)); copy the coordinator's model to this host"

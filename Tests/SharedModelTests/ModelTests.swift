@@ -210,6 +210,20 @@ struct ModelTests {
         }
     }
 
+    @Test("a GGUF file and a part of a model are refused as what they are")
+    func otherForms() throws {
+        try TemporaryFolder.with { folder in
+            try folder.write("work/model.gguf", "GGUF")
+            try folder.write("work/m/unet/config.json", "{}")
+            for (name, problem) in [
+                ("./model.gguf", "is a GGUF file; convert it"), ("./m/unet", "is one part of a model; write the path"),
+            ] {
+                let error = #expect(throws: SharedModelError.self) { try locator(folder).locate(name) }
+                #expect(try #require(error).description.contains(problem))
+            }
+        }
+    }
+
     @Test("what is not a model is said to be none")
     func refusals() throws {
         try TemporaryFolder.with { folder in
@@ -219,7 +233,10 @@ struct ModelTests {
             #expect(throws: SharedModelError.self) { try locator.locate("") }
             for name in ["none", "../none", "/none", "~/none", ".", "a\nb"] {
                 let error = #expect(throws: SharedModelError.self) { try locator.locate(name) }
-                #expect(try !#require(error).description.contains("\n"))
+                let text = try #require(error).description
+                #expect(!text.contains("\n"))
+                let places = text.components(separatedBy: "; ")[0].components(separatedBy: ", ")
+                #expect(Set(places).count == places.count)
             }
         }
     }
@@ -238,7 +255,7 @@ struct ModelTests {
                     name: "m", fingerprint: "00", places: ["\(folder.path)/sweeps/m", right])
             ) { try locator.locate("m", fingerprint: "00") }
             let error = #expect(throws: SharedModelError.self) { try locator.locate("n", fingerprint: fingerprint) }
-            #expect(try #require(error).description.hasPrefix("there is no model 'n' in "))
+            #expect(try #require(error).description.hasPrefix("there is no 'n' in "))
         }
     }
 }

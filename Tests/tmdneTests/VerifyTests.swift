@@ -56,5 +56,16 @@ extension EndToEnd {
                 #expect(quiet.complaints == "")
             }
         }
+
+        @Test("a single image shows it, too, and is made all the same", .timeLimit(.minutes(1)))
+        func truncatedImage() async throws {
+            let prompt = Array(repeating: "old man with glasses", count: 20).joined(separator: " ") + " unseen"
+            try await Sandbox.with { sandbox in
+                let result = try await sandbox.run("render", "--prompt", prompt, "--steps", "1", "-o", "image.png")
+                #expect(result.code == 0 && sandbox.exists("image.png"))
+                #expect(result.complaints.hasPrefix("warning: the model reads 75 tokens of a prompt, and "))
+                #expect(result.complaints.contains("unseen"))
+            }
+        }
     }
 }

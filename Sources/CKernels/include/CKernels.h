@@ -13,6 +13,7 @@ enum tmdne_activation {
     TMDNE_SILU = 1,
     TMDNE_QUICK_GELU = 2,
     TMDNE_GELU = 3,
+    TMDNE_RELU = 4,
 };
 
 // Group normalisation of x[images][pixels][channels] over pixels and the channels of a group (Wu and He 2018). `shift`, or

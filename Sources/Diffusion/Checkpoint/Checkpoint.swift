@@ -28,7 +28,7 @@ package struct Checkpoint: ModelFiles {
         let layersPerBlock = try Self.layersPerBlock(of: file)
         let unet = try CheckpointPart(
             CheckpointFamily.unetPrefix, of: file, names: .unet(layersPerBlock: layersPerBlock))
-        let prediction = try Self.prediction(of: file, family: family, unet: unet)
+        let prediction = try Self.prediction(of: file, family: family, unet: unet, layersPerBlock: layersPerBlock)
         let encoders = try Self.textEncoders(of: file, family: family)
         var encoderConfigs: [TextEncoderConfig] = []
         for (index, part) in encoders.enumerated() {
@@ -121,12 +121,13 @@ extension Checkpoint {
     /// a bias of the last block varies more in models that predict it: the test of ComfyUI, `SD20.model_type` of
     /// <https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py>.
     private static func prediction(
-        of file: SafetensorsFile, family: ModelFamily, unet: CheckpointPart
+        of file: SafetensorsFile, family: ModelFamily, unet: CheckpointPart, layersPerBlock: [Int]
     ) throws(DiffusionError) -> PredictionType {
         if file.contains("v_pred") { return .velocity }
-        guard family == .stableDiffusion2,
-            let bias = unet.views["up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias"]
-        else { return .epsilon }
+        let last = "up_blocks.\(layersPerBlock.count - 1).attentions.\(layersPerBlock[0])"
+        guard family == .stableDiffusion2, let bias = unet.views["\(last).transformer_blocks.0.norm1.bias"] else {
+            return .epsilon
+        }
         let values = try bias.floats().map(Double.init)
         let mean = values.reduce(0, +) / Double(values.count)
         let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)

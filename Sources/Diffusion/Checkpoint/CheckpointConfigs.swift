@@ -112,6 +112,25 @@ enum CheckpointConfigs {
         ]
     }
 
+    /// Of `vae/config.json` of an AutoencoderTiny.
+    ///
+    /// - Parameters:
+    ///   - part: the decoder's tensors.
+    ///   - counts: number of residual blocks at each resolution.
+    /// - Returns: the values by key.
+    static func tinyVAE(_ part: CheckpointPart, counts: [Int]) -> [String: JSONValue] {
+        let first = "decoder.layers.0.weight"
+        let last = "decoder.layers.\(counts.reduce(2 * counts.count, +)).weight"
+        return [
+            "_class_name": .string(VAEConfig.tinyClass),
+            "latent_channels": .integer(part.extent(1, of: first) ?? 0),
+            "out_channels": .integer(part.extent(0, of: last) ?? 0),
+            "decoder_block_out_channels": .integers(
+                Array(repeating: part.extent(0, of: first) ?? 0, count: counts.count)),
+            "num_decoder_blocks": .integers(counts),
+        ]
+    }
+
     /// Of `vae/config.json` of a model whose file lacks the autoencoder: all families have one of this shape.
     static func usualVAE(scalingFactor: Double) -> [String: JSONValue] {
         [

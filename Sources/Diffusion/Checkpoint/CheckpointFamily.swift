@@ -16,7 +16,7 @@ enum CheckpointFamily {
         if let model = UnsupportedModel(tensorNames: names) { throw .unsupportedModel(path: file.path, model) }
         guard has(unetPrefix) else {
             throw unsuitable(
-                has("decoder.") || has(vaePrefix)
+                has("decoder.") || has(vaePrefix) || CheckpointVAE.isTiny(file)
                     ? "is an autoencoder without a model; name it under vae: beside a model"
                     : "holds no UNet of Stable Diffusion; name a checkpoint of SD 1, SD 2 or SDXL")
         }

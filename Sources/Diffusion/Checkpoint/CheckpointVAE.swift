@@ -5,6 +5,12 @@ struct CheckpointVAE: Sendable {
     /// The file.
     let path: String
 
+    init(config: VAEConfig, part: CheckpointPart, path: String) {
+        self.config = config
+        self.part = part
+        self.path = path
+    }
+
     /// Opens the decoder, which makes `nil` of a file that has none there.
     ///
     /// - Parameters:
@@ -26,16 +32,16 @@ struct CheckpointVAE: Sendable {
         let residuals = count {
             isOriginal ? "decoder.up.0.block.\($0).norm1.weight" : "decoder.up_blocks.0.resnets.\($0).norm1.weight"
         }
-        path = file.path
-        part = try CheckpointPart(
+        let part = try CheckpointPart(
             prefix, of: file,
             names: isOriginal ? .vae(levelCount: levels, layersPerBlock: residuals - 1) : ModuleNames([]),
             ignoring: ["model_ema.", "loss."])
-        config = try VAEConfig(
+        let config = try VAEConfig(
             ConfigFile(
                 path: file.path,
                 values: CheckpointConfigs.vae(
                     part, levelCount: levels, layersPerBlock: residuals - 1, scalingFactor: scalingFactor,
                     normGroupCount: normGroupCount)))
+        self.init(config: config, part: part, path: file.path)
     }
 }

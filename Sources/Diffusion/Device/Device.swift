@@ -122,6 +122,8 @@ package enum Activation: Sendable {
     case quickGELU
     /// The exact GELU, with erf.
     case gelu
+    /// x where it is positive, else 0.
+    case relu
 }
 
 package enum Precision: String, Sendable {

@@ -11,18 +11,26 @@ package struct ComposedModel: ModelFiles {
     ///
     /// - Parameters:
     ///   - base: the model.
-    ///   - vaePath: path of an autoencoder in one file, in the original layout or in diffusers'; `nil` keeps the model's own.
+    ///   - vaePath: path of an autoencoder in one file, in the original layout or in diffusers', AutoencoderKL's or TAESD's;
+    ///     `nil` keeps the model's own.
     ///   - loras: what is merged.
     /// - Throws: ``DiffusionError`` when a file is damaged or was not made for such a model.
     package init(_ base: any ModelFiles, vae vaePath: String? = nil, loras: LoRASet) throws(DiffusionError) {
         self.base = base
         vae = try vaePath.map { path throws(DiffusionError) in
             let file = try SafetensorsFile(path: path)
+            if let tiny = try CheckpointVAE(tiny: file) { return tiny }
+            // What TAESD takes for latents is what the sampler leaves; the other's are scaled as in the model's family.
+            let scalingFactor =
+                base.config.vae.tinyBlockCounts == nil
+                ? Double(base.config.vae.scalingFactor) : CheckpointFamily.scalingFactor(of: base.config.family)
             for prefix in ["", CheckpointFamily.vaePrefix, "vae."] {
                 let vae = try CheckpointVAE(
-                    prefix, of: file, scalingFactor: Double(base.config.vae.scalingFactor),
-                    normGroupCount: base.config.vae.normGroupCount)
+                    prefix, of: file, scalingFactor: scalingFactor, normGroupCount: base.config.vae.normGroupCount)
                 if let vae { return vae }
+            }
+            if CheckpointVAE.isTinyEncoder(file) {
+                throw .unsuitableModel(path: path, problem: "is the encoder of TAESD; name the file of its decoder")
             }
             throw .unsuitableModel(path: path, problem: "holds no autoencoder of Stable Diffusion; name another file")
         }

@@ -5,15 +5,17 @@ enum JSONFile {
     /// Decodes the file at `path`.
     ///
     /// Python writes infinities into its JSON, as in a scheduler's `"lambda_min_clipped": -Infinity`. Only JSON5 knows them,
-    /// but Foundation refuses the escape `\u0000` when it reads JSON5, so both are tried.
+    /// but Foundation refuses the escape `\u0000` when it reads JSON5, and traps on what is no UTF-8, so it comes second.
     ///
     /// - Throws: ``DiffusionError`` when the file is missing or is not `what` in JSON.
     static func decode<Value: Decodable>(
         _ type: Value.Type, path: String, as what: String
     ) throws(DiffusionError) -> Value {
         let file = try MappedFile(path: path)
-        let data = file.withBytes(in: 0..<file.count) { bytes in Data(bytes) }
-        for allowsJSON5 in [false, true] {
+        let (data, isText) = file.withBytes(in: 0..<file.count) { bytes in
+            (Data(bytes), String(validating: bytes, as: UTF8.self) != nil)
+        }
+        for allowsJSON5 in isText ? [false, true] : [false] {
             let decoder = JSONDecoder()
             decoder.allowsJSON5 = allowsJSON5
             if let value = try? decoder.decode(type, from: data) { return value }

@@ -55,7 +55,7 @@ private struct SurveyedModel {
     private let config: ModelConfig
     private let textEncoders: [TextEncoder]
     private let unet: UNet
-    private let decoder: VAEDecoder
+    private let decoder: any PictureDecoder
 
     init(_ files: any ModelFiles) throws {
         let device = device
@@ -71,7 +71,7 @@ private struct SurveyedModel {
             try surveyed(weights) { try TextEncoder(config: config, source: $0) }
         }
         unet = try surveyed(files.unetWeights()) { try UNet(config: files.config.unet, source: $0) }
-        decoder = try surveyed(files.vaeWeights()) { try VAEDecoder(config: files.config.vae, source: $0) }
+        decoder = try surveyed(files.vaeWeights()) { try files.config.vae.decoder($0) }
     }
 
     /// Encodes two texts, evaluates the UNet and decodes a picture.

@@ -24,12 +24,16 @@ struct LayerSource {
     }
 
     func convolution(
-        _ name: String, inputs: Int, outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil
+        _ name: String, inputs: Int, outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
+        hasBias: Bool = true
     ) throws -> Convolution {
         let shape = ConvolutionShape(
             inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: padding)
         let values = try tensor("\(name).weight", shape: [outputs, inputs, kernel, kernel])
-        let bias = try tensor("\(name).bias", shape: [outputs])
+        let bias =
+            hasBias
+            ? try tensor("\(name).bias", shape: [outputs])
+            : WeightTensor(Array(repeating: 0, count: outputs), shape: [outputs])
         return Convolution(kernel: try device.convolution(shape, weights: values, bias: bias))
     }
 

@@ -43,7 +43,7 @@ private struct GuidanceProjection {
     init(_ source: LayerSource, width: Int, outputs: Int) throws {
         device = source.device
         // Fixed in diffusers' get_guidance_scale_embedding.
-        sinusoids = Sinusoids(width: width, isCosineFirst: false, shift: 1)
+        sinusoids = Sinusoids(width: width, isCosineFirst: false, shift: 1, isStepRounded: true)
         projection = try source.linear("cond_proj", inputs: width, outputs: outputs, hasBias: false)
     }
 

@@ -2,7 +2,7 @@
 ///
 /// Norms and upsampled activations are prepared in bands of rows, with the statistics of the whole picture: what is computed
 /// is exactly what it would be in one piece, without its memory and without the seams of tiles.
-package struct VAEDecoder {
+package struct VAEDecoder: PictureDecoder {
     private let config: VAEConfig
     private let postQuantization: Linear?
     private let convolutionIn: Convolution

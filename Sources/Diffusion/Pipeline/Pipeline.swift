@@ -13,7 +13,7 @@ package final class Pipeline {
     private let device: any Device
     private let conditioner: TextConditioner
     private let unet: UNet
-    private let decoder: VAEDecoder
+    private let decoder: any PictureDecoder
     /// Size of the row before, whose buffers fit no other.
     private var lastSize: (width: Int, height: Int)?
 
@@ -32,7 +32,7 @@ package final class Pipeline {
         self.device = device
         conditioner = try TextConditioner(model: model, device: device)
         unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
-        decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
+        decoder = try config.vae.decoder(LayerSource(device: device, weights: try model.vaeWeights()))
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.

@@ -61,7 +61,7 @@ extension Conditioning {
     ///   - rule: What weights do.
     ///   - empty: The encoding of the empty prompt, for ``EmphasisRule/fromEmpty``.
     ///   - widths: How many of the channels each text encoder has: each keeps its mean for itself.
-    fileprivate mutating func emphasize(
+    mutating func emphasize(
         _ weights: [Float], _ rule: EmphasisRule, empty: Conditioning?, widths: [Int]
     ) {
         guard rule != .ignored else { return }

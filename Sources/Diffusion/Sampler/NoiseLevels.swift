@@ -9,7 +9,7 @@ struct NoiseLevels: Sendable {
 
     /// Lays `count` levels out.
     ///
-    /// Where levels coincide with ``NoiseLayout/beta`` of A1111 and ComfyUI, there are fewer, as there.
+    /// Where levels coincide with ``NoiseLayout/beta`` of ComfyUI, there are fewer, as there.
     init(_ settings: SamplerSettings, schedule: NoiseSchedule, count: Int, isXL: Bool) {
         // These two leave out the level before the end, which the method's midpoint would come too close to.
         let discards =
@@ -50,7 +50,7 @@ private struct Layout {
         case .exponential: timed(Self.exponential(from: range.greatest, to: range.least, count: count))
         case .sgmUniform: timed(sgmUniform)
         case .simple: simple
-        case .beta: settings.convention == .diffusers ? timed(betaOverSigmas) : betaOverTimesteps
+        case .beta: settings.convention == .comfyui ? betaOverTimesteps : timed(betaOverSigmas)
         case .ays: timed(alignedSteps)
         }
     }
@@ -145,13 +145,28 @@ private struct Layout {
         return levels
     }
 
-    /// The levels of Sabour et al. for 10 steps and the end, from the paper's code; other numbers of steps interpolate
-    /// them in log σ, as its authors say.
+    /// The levels of Sabour et al. for 10 steps and the end, as the authors publish them; other numbers of steps interpolate
+    /// them in log σ, as they say: <https://research.nvidia.com/labs/toronto-ai/AlignYourSteps/howto.html>.
+    private static let alignedLevels = [14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029]
+    private static let alignedLevelsXL = [14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029]
+    /// The same as ComfyUI has them, the levels of trained timesteps: `comfy_extras/nodes_align_your_steps.py`.
+    private static let comfyLevels = [
+        14.6146412293, 6.4745760956, 3.8636745985, 2.6946151520, 1.8841921177, 1.3943805092, 0.9642583904, 0.6523686016,
+        0.3977456272, 0.1515232662, 0.0291671582,
+    ]
+    private static let comfyLevelsXL = [
+        14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769, 1.3405244945, 0.8620721141, 0.5550693289, 0.3798540708,
+        0.2332364134, 0.1114188177, 0.0291671582,
+    ]
+
     private var alignedSteps: [Double] {
         let known =
-            isXL
-            ? [14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029]
-            : [14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029]
+            switch (settings.convention, isXL) {
+            case (.comfyui, false): Self.comfyLevels
+            case (.comfyui, true): Self.comfyLevelsXL
+            case (_, false): Self.alignedLevels
+            case (_, true): Self.alignedLevelsXL
+            }
         // A1111 takes the last level for one of the steps, the others replace it with zero.
         let wanted = settings.convention == .a1111 ? count : count + 1
         guard wanted != known.count else { return Array(known.prefix(count)) }

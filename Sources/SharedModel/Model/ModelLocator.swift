@@ -68,6 +68,14 @@ package struct ModelLocator: Sendable {
     }
 
     private static func problem(with path: String) -> String {
+        if isFile("\(path)/config.json") {
+            return
+                "it is one part of a model; write the path of the folder around it, or of the .safetensors file in it "
+                + "where that alone is wanted"
+        }
+        if path.lowercased().hasSuffix(".gguf") {
+            return "it is a GGUF file; convert it to safetensors, or download it as such"
+        }
         let pickles = [".bin", ".ckpt", ".pt", ".pth"]
         guard pickles.contains(where: path.lowercased().hasSuffix) else {
             return "it is neither a folder with a model_index.json nor a .safetensors file"
@@ -120,6 +128,9 @@ package struct ModelLocator: Sendable {
     }
 
     private func folders(of paths: [String]) -> [String] {
-        paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
+        var seen: Set<String> = []
+        return paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }.filter {
+            seen.insert($0).inserted
+        }
     }
 }

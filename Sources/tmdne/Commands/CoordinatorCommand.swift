@@ -29,6 +29,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             try await serving.host(SweepDirectory(URL(filePath: sweep))).run()
         } else {
             let planned = try PlannedSweep(file: sweep)
+            try planned.warnings().forEach(Console.note)
             let directory = try SweepDirectory(output: output, sweep: planned.plan.name)
             try await serving.host(directory, plan: planned.plan, sweepFile: sweep).run()
         }

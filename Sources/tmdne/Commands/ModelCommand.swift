@@ -26,12 +26,26 @@ struct ModelCommand: ParsableCommand {
             let size = try size.map { text in
                 do throws(SweepProblem) { return try ImageSize(text) } catch { throw ValidationError("\(error)") }
             }
-            let report = try ModelReport(
-                path: path, fingerprint: try ModelFingerprint.compute(of: path), size: size)
+            let report: ModelReport
+            do {
+                report = try ModelReport(
+                    path: path, fingerprint: try ModelFingerprint.compute(of: path), size: size)
+            } catch let error as DiffusionError {
+                Self.listTensors(of: error)
+                throw error
+            }
             if json {
                 try Console.print(json: report)
             } else {
                 report.lines.forEach(Console.print)
+            }
+        }
+
+        /// Names all tensors that do not fit; the error itself quotes a few.
+        private static func listTensors(of error: DiffusionError) {
+            guard case .mismatchedTensors(_, let missing, let misfits, let unused) = error else { return }
+            for (problem, names) in [("missing", missing), ("misfit", misfits), ("not used", unused)] {
+                for name in names { Console.note("\(problem): \(name)") }
             }
         }
     }

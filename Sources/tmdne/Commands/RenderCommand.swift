@@ -74,6 +74,9 @@ struct RenderCommand: ParsableCommand {
         let granted = GrantedCell(
             key: cell.key, cell: cell, position: 0, rawPrompt: prompt, rawNegativePrompt: negativePrompt,
             style: style.name, files: names)
+        var truncation = TruncationReport(tokenizer: try files.tokenizers()[0])
+        truncation.add(cell)
+        truncation.sentences.forEach(Console.note)
         let engine = DiffusionEngine(
             device: try CPUDevice(), memoryBudget: (memory ?? .physical).bytes,
             findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })

@@ -143,7 +143,7 @@ import Testing
         #expect(greatestDifference(device.download(result), expected) < 1e-5)
     }
 
-    @Test("activations hold far from zero too", arguments: [Activation.silu, .quickGELU, .gelu])
+    @Test("activations hold far from zero too", arguments: [Activation.silu, .quickGELU, .gelu, .relu])
     func activations(activation: Activation) throws {
         let x = (-1000...1000).map { Float($0) / 8 }
         let result = device.download(try device.activate(try device.upload(x, shape: [x.count]), activation))
@@ -151,6 +151,12 @@ import Testing
             let expected = Float(activation.definition(Double(value)))
             #expect(abs(found - expected) <= 1e-6 + 2e-7 * abs(expected), "\(activation) of \(value)")
         }
+    }
+
+    @Test("what is no number stays none", arguments: [Activation.silu, .quickGELU, .gelu, .relu])
+    func notANumber(activation: Activation) throws {
+        let x = try device.upload([.nan, 1, .nan], shape: [3])
+        #expect(device.download(try device.activate(x, activation)).map(\.isNaN) == [true, false, true])
     }
 
     @Test("resizing takes the nearest pixel above and to the left")
@@ -175,6 +181,7 @@ extension Activation {
         case .silu: x / (1 + exp(-x))
         case .quickGELU: x / (1 + exp(-1.702 * x))
         case .gelu: x / 2 * (1 + erf(x / 2.0.squareRoot()))
+        case .relu: max(x, 0)
         }
     }
 }

@@ -4,7 +4,8 @@ import Testing
 
 /// LoRAs against the weights that diffusers has after it fused them.
 ///
-/// The tolerance, 1e-5, is that of products of few factors in single precision; the weights are about 1.
+/// The tolerance, 1e-5, is that of products of few factors in single precision; the weights are about 1. Measured:
+/// 2.4e-7.
 @Suite("A LoRA")
 struct LoRATests {
     @Test(

@@ -171,7 +171,10 @@ struct ConfigTests {
         "of a VAE are refused with the key and the reason",
         arguments: [
             Edit(
-                "_class_name", "\"AutoencoderTiny\"", "is \"AutoencoderTiny\", but only \"AutoencoderKL\" is supported"),
+                "_class_name", "\"AutoencoderDC\"",
+                "is \"AutoencoderDC\", but only \"AutoencoderKL\" and \"AutoencoderTiny\" are supported"),
+            Edit(
+                "_class_name", "\"AutoencoderTiny\"", "asks for \"silu\", which is not supported", blaming: "act_fn"),
             Edit("latents_mean", "[0, 0, 0, 0]", "asks for [0, 0, 0, 0], which is not supported"),
             Edit("norm_num_groups", "32", "is 32, which does not divide 48 channels"),
             Edit("scaling_factor", "0", "must be a number from 1e-06 to 1000000.0, but is 0.0"),
@@ -210,6 +213,12 @@ struct ConfigTests {
         let path = try folder.write(
             #"{"lambda_min_clipped": -Infinity, "steps_offset": 0}"#, to: "scheduler_config.json")
         #expect(try SchedulerConfig(path: path).stepsOffset == 0)
+    }
+
+    @Test("that are no text are refused")
+    func notText() throws {
+        let path = try folder.write(Array("{a".utf8) + [0xFE] + Array(": 1}".utf8), to: "config.json")
+        #expect(throws: DiffusionError.self) { try UNetConfig(path: path) }
     }
 
     @Test("that are no JSON objects are refused", arguments: ["", "[1]", "{\"a\":", "null", "\u{0}"])

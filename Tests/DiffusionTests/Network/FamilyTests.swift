@@ -3,9 +3,12 @@ import Testing
 
 /// Models of every family with random weights, against diffusers and transformers in fp32.
 ///
-/// The tolerance is that of ``NetworkGoldenTests``.
+/// Single precision leaves no more after some hundred operations in another order. Greatest differences measured on AVX2, of
+/// numbers up to 6: SD 2's text 1.7e-6, SDXL's texts 1.6e-6 and pooled ones 4.8e-7, UNets 4.6e-6, decoders 7.4e-6.
 @Suite("The networks of every family agree with diffusers'")
 struct FamilyTests {
+    private static let tolerance: Float = 3e-5
+
     private let device: CPUDevice
 
     init() throws { device = try CPUDevice() }
@@ -47,7 +50,7 @@ struct FamilyTests {
         let ids = try golden.int32s("text.ids", shape: [2, 77])
         let found = try conditioner.encode([[Array(ids[..<77])], [Array(ids[77...])]], clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 32])
-        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.states), expected) < Self.tolerance)
         #expect(found.allSatisfy { $0.pooled.isEmpty && $0.channels == 32 })
     }
 
@@ -56,8 +59,8 @@ struct FamilyTests {
         let (model, golden) = try model("family-sd2")
         #expect(model.config.scheduler.predictionType == .velocity)
         let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
-        #expect(try difference(unet, golden, shape: [2, 4, 16, 24], texts: texts(golden, width: 32)) < 1e-4)
-        #expect(try decoderDifference(model.config.vae, model.vaeWeights(), golden, scale: 8) < 1e-4)
+        #expect(try difference(unet, golden, shape: [2, 4, 16, 24], texts: texts(golden, width: 32)) < Self.tolerance)
+        #expect(try decoderDifference(model.config.vae, model.vaeWeights(), golden, scale: 8) < Self.tolerance)
     }
 
     @Test(
@@ -72,9 +75,9 @@ struct FamilyTests {
         #expect(conditioner.tokenizers.map { $0.encode("") } == texts[1])
         let found = try conditioner.encode(texts, clipSkip: clipSkip)
         let expected = try golden.floats("text.\(name)", shape: [2, 77, 40])
-        #expect(greatestDifference(found.flatMap(\.states), expected) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.states), expected) < Self.tolerance)
         let pooled = try golden.floats("text.pooled", shape: [2, 20])
-        #expect(greatestDifference(found.flatMap(\.pooled), pooled) < 1e-4)
+        #expect(greatestDifference(found.flatMap(\.pooled), pooled) < Self.tolerance)
     }
 
     @Test("Stable Diffusion XL: UNet and decoder, in bf16 and several files")
@@ -82,8 +85,8 @@ struct FamilyTests {
         let (model, golden) = try model("family-sdxl")
         let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
         let texts = try texts(golden, width: 40, pooled: 20)
-        #expect(try difference(unet, golden, shape: [2, 4, 8, 12], texts: texts) < 1e-4)
-        #expect(try decoderDifference(model.config.vae, model.vaeWeights(), golden, scale: 4) < 1e-4)
+        #expect(try difference(unet, golden, shape: [2, 4, 8, 12], texts: texts) < Self.tolerance)
+        #expect(try decoderDifference(model.config.vae, model.vaeWeights(), golden, scale: 4) < Self.tolerance)
     }
 
     @Test(
@@ -114,8 +117,10 @@ struct FamilyTests {
         let texts = try texts(golden, width: config.crossAttentionDims[0], pooled: isXL ? 20 : nil)
         let guidances: [Float] = unet.readsGuidance ? [1, 7.5] : []
         #expect(unet.readsGuidance == (name == "lcm"))
+        // A guidance of 7.5 is told in sines of angles up to 6500, whose last place is 5e-4.
+        let tolerance: Float = unet.readsGuidance ? 1e-4 : Self.tolerance
         #expect(
-            try difference(unet, golden, shape: [2, 4, 16, 8], texts: texts, guidances: guidances) < 1e-4)
+            try difference(unet, golden, shape: [2, 4, 16, 8], texts: texts, guidances: guidances) < tolerance)
     }
 
     @Test("a VAE without quantisation and attention, with a shift")
@@ -124,7 +129,7 @@ struct FamilyTests {
         let config = try VAEConfig(path: "\(folder)/config.json")
         #expect(config.shiftFactor == 0.0609 && !config.usesPostQuantConv && !config.midBlockHasAttention)
         let golden = try Golden.open("vae-plain/expected")
-        #expect(try decoderDifference(config, WeightSource(part: folder), golden, scale: 8) < 1e-4)
+        #expect(try decoderDifference(config, WeightSource(part: folder), golden, scale: 8) < Self.tolerance)
     }
 
     private func decoderDifference(

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// A folder that is removed with its contents when nobody needs it any more.
 final class TemporaryFolder {
@@ -20,7 +21,11 @@ final class TemporaryFolder {
         let file = URL(filePath: path).appending(path: name)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(bytes).write(to: file)
+        // Data's own writing waits for the disk.
+        let stream = try #require(fopen(file.path, "wb"))
+        defer { fclose(stream) }
+        let array = Array(bytes)
+        try #require(fwrite(array, 1, array.count, stream) == array.count)
         return file.path
     }
 

@@ -213,6 +213,7 @@ extension Activation {
         case .silu: TMDNE_SILU
         case .quickGELU: TMDNE_QUICK_GELU
         case .gelu: TMDNE_GELU
+        case .relu: TMDNE_RELU
         }
     }
 }

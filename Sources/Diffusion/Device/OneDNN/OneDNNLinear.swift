@@ -89,6 +89,7 @@ extension Activation {
         case .silu: (dnnl_eltwise_swish, 1)
         case .quickGELU: (dnnl_eltwise_swish, 1.702)
         case .gelu: (dnnl_eltwise_gelu_erf, 0)
+        case .relu: (dnnl_eltwise_relu, 0)
         }
     }
 }
