@@ -29,6 +29,7 @@ struct TMDNE: AsyncParsableCommand {
                 name: "Results",
                 subcommands: [
                     WebCommand.self, SiteCommand.self, SlideshowCommand.self, ExportCommand.self, SheetCommand.self,
+                    MeasureCommand.self,
                 ]),
             CommandGroup(name: "Integrity", subcommands: [CheckCommand.self, RebuildCommand.self, VerifyCommand.self]),
             CommandGroup(

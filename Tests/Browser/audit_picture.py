@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes the README's picture of the audit page from a sweep that rests; judges nothing.
+"""Takes the README's picture of the audit page, in the middle of an audit, from a sweep that rests and may be judged.
 
     audit_picture.py TMDNE DIRECTORY docs/images/audit.png
 """
@@ -24,9 +24,14 @@ def main():
             browser.wait("return document.getElementById('caption').textContent !== ''")
             browser.type("#auditor", "Ada")
             browser.press("Enter")
-            browser.wait("return document.getElementById('image').naturalWidth > 1")
-            browser.press("s", "s", "s", "s", "5")
-            browser.wait("return document.querySelector('[aria-pressed=true]') && document.getElementById('image').complete")
+            browser.click("#by-rows")
+            judged = 48
+            for number in range(judged):
+                browser.press(*("5r" if number % 5 == 3 else "k"))
+                browser.wait(f"return document.getElementById('tally').textContent.startsWith('{number + 1} of')")
+            browser.press("2", "5")
+            browser.wait("""return document.querySelectorAll('[aria-pressed=true]').length === 2
+                && [...document.images].every(image => image.hidden || image.naturalWidth > 1)""")
             browser.screenshot(output)
         finally:
             browser.close()

@@ -107,6 +107,76 @@ def test_live(browser, coordinator, tmdne, folder):
     worker.wait(timeout=30)
 
 
+def test_worker(browser, tmdne, folder):
+    """One slow image: the overview tells its step, and its board is read once it is there."""
+    sweep = folder / "slow.yaml"
+    sweep.write_text("name: slow\nmodel: tmdne-tiny\nsampler: euler\nsteps: 1000\nsize: 256x256\n"
+                     "prompts: [old man teaching math at a blackboard, his twin]\nguidance: 7\n")
+    coordinator = Coordinator(tmdne, "coordinator", str(sweep), "--output", str(folder / "slow"), "--listen", "127.0.0.1:0",
+                              "--web", "127.0.0.1:0", "--stay", "--read-text", str(folder / "slow-run"))
+    worker = subprocess.Popen([tmdne, "worker", coordinator.find(r"tmdne worker (tmdne1_\S+)"), "--name", "one", "--cache", str(folder / "cache")],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        browser.open(coordinator.url)
+        text = browser.wait("return document.querySelector('.rendering')?.textContent", 60)
+        device = browser.run("return document.querySelector('#workers tbody td:nth-child(2)').textContent")
+        check("the overview tells which step of which image a worker renders, and on what device",
+              re.search(r"(old man|his twin).*step \d+ of 1000", text) is not None and "cpu" in device.lower(), f"{text}; {device}")
+        show(browser, folder, "overview-rendering")
+        browser.click(".rendering a")
+        browser.wait("return document.querySelector('.viewer')?.open")
+        check("the image that is being rendered is shown as its state", browser.run("return document.querySelector('.viewer .empty').textContent") == "rendering")
+        browser.wait("return document.querySelector('.viewer img.full').naturalWidth === 256", 120)
+        browser.press("m")
+        browser.wait("return document.querySelector('.details').textContent.includes('sharpness (hint)')")
+        worker.terminate()
+        worker.wait(timeout=60)
+        browser.wait("return fetch('/api/measures').then(a => a.json()).then(m => m.letters.some(l => l !== null))", 60)
+        browser.open(coordinator.url + "images")
+        browser.wait("return document.getElementById('found').textContent.includes('of')")
+        browser.run("const s = document.getElementById('sort'); s.value = 'letters'; s.dispatchEvent(new Event('input', {bubbles: true}))")
+        read = browser.wait("return document.querySelector('.tile .text')?.textContent")
+        check("what tesseract reads is counted as a hint", read.isdigit() and browser.run("return document.getElementById('unread').hidden"), read)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=60)
+        coordinator.close()
+
+
+def test_encryption(tmdne, directory, folder):
+    """The pages beyond loopback, looked at through loopback."""
+    server = Coordinator(tmdne, "web", str(directory), "--web", "0.0.0.0:0", str(folder / "web"))
+    browser = Browser(insecure=True)
+    try:
+        url = re.search(r"https://127\.0\.0\.1:\d+/", open(server.name).read()).group(0)
+        fingerprint = server.find(r"\n  ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\n")
+        shown = subprocess.run(["openssl", "x509", "-in", str(directory / "web.pem"), "-noout", "-fingerprint", "-sha256"],
+                               check=True, capture_output=True, text=True).stdout
+        check("the certificate's fingerprint is printed", fingerprint in shown, fingerprint[:23] + "…")
+        browser.open(url + "grid")
+        check("a stranger is asked for the token", browser.run("return location.pathname") == "/login")
+        show(browser, folder, "login")
+        browser.type("#token", (directory / "join.secret").read_text().strip())
+        browser.press("Enter")
+        browser.wait("return location.pathname === '/'")
+        browser.open(url + "grid")
+        browser.wait("return document.querySelectorAll('.tile img').length > 10")
+        check("whoever has shown it is let in, through TLS alone",
+              browser.run("return location.protocol === 'https:' && isSecureContext && document.cookie === ''"))
+        check("the encrypted pages log no error", not (problems := browser.problems()), problems)
+    finally:
+        browser.close()
+        server.close()
+
+
+def test_tabs(browser, url):
+    for _ in range(8):
+        browser.open_tab(url + "grid")
+    holds = browser.wait("return document.querySelectorAll('.tile img').length > 10 && [...document.querySelectorAll('.tile img')].every(image => image.complete && image.naturalWidth)")
+    check("nine tabs of a host with six connections all work", holds)
+    browser.close_other_tabs()
+
+
 def test_grid(browser, url, folder):
     browser.open(url + "grid")
     browser.wait("return document.querySelectorAll('.tile img').length > 10")
@@ -125,6 +195,11 @@ def test_grid(browser, url, folder):
     browser.press("ArrowLeft", "ArrowUp")
     check("the left arrow goes back, the up arrow changes the style", browser.run(caption).endswith("sai-photographic · 15"), browser.run(caption))
     browser.wait("return document.querySelector('.viewer img.full').naturalWidth === 128")
+    browser.press("f")
+    browser.wait("return document.fullscreenElement?.classList.contains('viewer')")
+    browser.press("f")
+    browser.wait("return document.fullscreenElement === null && document.querySelector('.viewer').open")
+    check("an image takes the whole screen and gives it back", True)
     browser.press("m")
     browser.wait("return document.querySelector('.details').textContent.includes('52794693')")
     show(browser, folder, "viewer-details")
@@ -174,6 +249,11 @@ def test_audit(browser, url, directory, folder):
     browser.click("#by-rows")
     browser.wait("return document.querySelectorAll('#strip .tile').length === 12")
     show(browser, folder, "audit-rows")
+    browser.press("a")
+    browser.wait("return document.getElementById('tally').textContent.startsWith('12 of 72 judged, 9 kept')")
+    browser.press(*"uuuuuu")
+    browser.wait("return document.getElementById('tally').textContent.startsWith('6 of 72 judged, 3 kept')")
+    check("one key keeps the rest of a row, and each of it can be undone", True)
     browser.click("#by-rows")
     # Another auditor, who sees no parameters and another order, and keeps the first ten images but one.
     browser.run("const a = document.getElementById('auditor'); a.value = 'Bob'; a.dispatchEvent(new Event('change'))")
@@ -407,8 +487,10 @@ def main():
         url = coordinator.url
         test_live(browser, coordinator, options.tmdne, folder)
         test_grid(browser, url, folder)
+        test_tabs(browser, url)
         test_audit(browser, url, directory, folder)
         test_images(browser, url, folder)
+        test_worker(browser, options.tmdne, folder)
         test_looks(url, folder)
         for page in PAGES + ["login"]:
             tidy(f"/{page}", urllib.request.urlopen(url + page).read().decode())
@@ -423,6 +505,7 @@ def main():
     finally:
         browser.close()
         coordinator.close()
+    test_encryption(options.tmdne, directory, folder)
     if options.large:
         test_large(options.tmdne, folder, directory)
     (folder / "report.txt").write_text("\n".join(report) + "\n")

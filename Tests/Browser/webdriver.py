@@ -18,7 +18,7 @@ KEYS = {
 class Browser:
     """One window; what a page logs as an error, a breach of its policy among it, is kept for `problems`."""
 
-    def __init__(self, width=1280, height=900, dark=False, mobile=False):
+    def __init__(self, width=1280, height=900, dark=False, mobile=False, insecure=False):
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = None
@@ -41,7 +41,7 @@ class Browser:
             options["mobileEmulation"] = {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2, "touch": True}}
         answer = self._call("POST", "/session", {
             "capabilities": {"alwaysMatch": {
-                "browserName": "chrome", "goog:chromeOptions": options,
+                "browserName": "chrome", "goog:chromeOptions": options, "acceptInsecureCerts": insecure,
                 "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}})
         self.session = f"/session/{answer['sessionId']}"
 
@@ -64,6 +64,20 @@ class Browser:
 
     def open(self, url):
         self._call("POST", self.session + "/url", {"url": url})
+
+    def open_tab(self, url):
+        """Opens an address in a tab that comes to the front."""
+        window = self._call("POST", self.session + "/window/new", {"type": "tab"})
+        self._call("POST", self.session + "/window", {"handle": window["handle"]})
+        self.open(url)
+
+    def close_other_tabs(self):
+        """Leaves the first tab alone."""
+        first, *others = self._call("GET", self.session + "/window/handles")
+        for handle in others:
+            self._call("POST", self.session + "/window", {"handle": handle})
+            self._call("DELETE", self.session + "/window")
+        self._call("POST", self.session + "/window", {"handle": first})
 
     def run(self, script, *arguments):
         """Runs a script's body; its `return` is the answer."""

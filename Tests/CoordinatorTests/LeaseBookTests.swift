@@ -88,6 +88,22 @@ struct LeaseBookTests {
         }
     }
 
+    @Test("what a worker renders is known from its beats, while it is there and holds the lease")
+    func rendering() throws {
+        let lease = try Fixtures.lease(1)
+        let cell = try Fixtures.key(of: Fixtures.cell(prompt: "p", guidance: 1))
+        let beat = Beat(lease: lease, cell: cell, step: 3, steps: 4)
+        var book = workingBook(lease)
+        #expect(book.progress(of: Fixtures.ada) == nil)
+        _ = book.beat(beat, from: Fixtures.ada, now: at(0))
+        #expect(book.progress(of: Fixtures.ada) == .init(lease: lease, cell: cell, step: 3, steps: 4))
+        var finished = book
+        finished.finished([lease])
+        #expect(finished.progress(of: Fixtures.ada) == nil)
+        _ = book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(1))
+        #expect(book.progress(of: Fixtures.ada) == nil)
+    }
+
     @Test("a goodbye gives everything back at once, without blame")
     func goodbye() throws {
         let lease = try Fixtures.lease(1)

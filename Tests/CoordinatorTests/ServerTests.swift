@@ -49,6 +49,24 @@ struct ServerTests {
         #expect(try String(contentsOf: temporary.directory.source, encoding: .utf8) == plan.source)
     }
 
+    @Test("the status tells which step of which image a worker renders, until it renders nothing")
+    func rendering() async throws {
+        try await ServerFixture.serve(temporary, plan: Fixtures.plan(prompts: ["one", "two"])) { server in
+            let worker = try await TestWorker(port: server.boundPort)
+            _ = try await worker.join(hello(server))
+            _ = try await worker.claim()
+            let grant = try await worker.claim()
+            #expect(try await server.status().workers.map(\.rendering) == [nil])
+            try await worker.send(.beat(Beat(lease: grant.lease, cell: grant.cells[1].key, step: 3, steps: 4)))
+            #expect(try await worker.next() == .beatReply(BeatReply(lost: [])))
+            #expect(
+                try await server.status().workers.map(\.rendering) == [.init(position: 4, step: 3, steps: 4)])
+            try await worker.send(.beat(Beat(lease: nil, cell: nil, step: 0, steps: 0)))
+            #expect(try await worker.next() == .beatReply(BeatReply(lost: [])))
+            #expect(try await server.status().workers.map(\.rendering) == [nil])
+        }
+    }
+
     @Test("a wrong token is refused for good")
     func wrongToken() async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in

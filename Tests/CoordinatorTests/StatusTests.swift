@@ -93,7 +93,7 @@ struct StatusTests {
         #expect(
             line == """
                 {"attempts":0,"cell":"\(row.cell)","guidance":1,"height":8,"image":null,"measures":null,\
-                "note":null,"position":0,"prompt":"raw one","sampler":"ddim","seed":18446744073709551615,\
+                "note":null,"position":0,"prompt":"raw one","reading":null,"sampler":"ddim","seed":18446744073709551615,\
                 "sha256":null,"state":"pending","steps":4,"style":"none","tags":[],"timings":null,"verdict":null,"width":8,"worker":null}
                 """)
     }

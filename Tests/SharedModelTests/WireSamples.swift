@@ -102,7 +102,7 @@ enum WireSamples {
                     + #""failures":[{"cell":"\#(Self.key)","position":1,"reason":"r"}],"#
                     + #""imagesPerMinute":1.5,"leased":1,"message":null,"pending":0,"positions":3,"#
                     + #""state":"running","sweep":"s","#
-                    + #""workers":[{"device":"cpu","done":1,"name":"ada","note":null,"secondsPerImage":null,"state":"working"}]}"#
+                    + #""workers":[{"device":"cpu","done":1,"name":"ada","note":null,"rendering":null,"secondsPerImage":null,"state":"working"}]}"#
             ),
             (
                 .model(

@@ -8,10 +8,13 @@ extension EndToEnd {
             "state", "positions", "cells", "done", "failed", "leased", "pending", "imagesPerMinute", "etaSeconds",
             "workers", "sweep", "message", "failures",
         ]
-        private static let workerKeys: Set = ["name", "device", "state", "done", "secondsPerImage", "note"]
+        private static let workerKeys: Set = [
+            "name", "device", "state", "done", "secondsPerImage", "note", "rendering",
+        ]
         private static let exportKeys: Set = [
             "position", "prompt", "style", "guidance", "seed", "steps", "sampler", "width", "height", "cell", "state",
-            "image", "sha256", "worker", "attempts", "verdict", "tags", "note", "measures", "timings",
+            "image", "sha256", "worker", "attempts", "verdict", "tags", "note", "measures", "reading",
+            "timings",
         ]
         private static let timingKeys: Set = ["encode", "denoise", "decode", "png", "upload", "total"]
 

@@ -20,6 +20,8 @@ package struct SweepDirectory: Equatable, Sendable {
     package var secret: URL { url.appending(path: "join.secret") }
     /// `tls.pem`: the key that workers know the coordinator by. Mode 0600.
     package var tls: URL { url.appending(path: "tls.pem") }
+    /// `web.pem`: the key and the certificate of the pages beyond this host. Mode 0600.
+    package var webIdentity: URL { url.appending(path: "web.pem") }
     /// `tokens/`: what is known of each join token; no secrets.
     package var tokenFolder: URL { url.appending(path: "tokens") }
     /// `listening.json`: where the coordinator listened last.

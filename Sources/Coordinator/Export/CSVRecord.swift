@@ -8,7 +8,7 @@ struct CSVRecord {
     static let header = CSVRecord([
         "position", "prompt", "style", "guidance", "seed", "steps", "sampler", "width", "height", "cell", "state",
         "image", "sha256", "worker", "attempts", "verdict", "tags", "note", "contrast", "sharpness", "highlights",
-        "shadows", "saturation", "encode", "denoise", "decode", "png", "upload", "total",
+        "shadows", "saturation", "letters", "text", "encode", "denoise", "decode", "png", "upload", "total",
         "options",
     ])
 
@@ -31,8 +31,13 @@ struct CSVRecord {
                 row.sampler.rawValue, "\(row.width)", "\(row.height)", row.cell.hex, row.state, row.image ?? "",
                 row.sha256 ?? "", row.worker ?? "", "\(row.attempts)", row.verdict ?? "",
                 row.tags.map(\.rawValue).joined(separator: " "), row.note ?? "",
-            ] + (hints + seconds).map { number in number.map { "\($0)" } ?? "" }
+            ] + hints.map(Self.number) + [row.reading.map { "\($0.letters)" } ?? "", row.reading?.text ?? ""]
+            + seconds.map(Self.number)
             + [row.options.isDefault ? "" : String(decoding: row.options.canonicalJSON, as: UTF8.self)]
+    }
+
+    private static func number(_ value: Double?) -> String {
+        value.map { "\($0)" } ?? ""
     }
 
     /// The record with its line end, CR LF.

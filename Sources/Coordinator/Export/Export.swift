@@ -24,8 +24,8 @@ package enum Export {
 
     /// Writes a header and one record a position as RFC 4180 has them, empty fields for what is not known yet.
     ///
-    /// The columns are the keys of ``GridRow`` in its order, `measures` as its five numbers and
-    /// `timings` as its six parts in seconds.
+    /// The columns are the keys of ``GridRow`` in its order, `measures` as its five numbers,
+    /// `reading` as its two parts and `timings` as its six parts in seconds.
     ///
     /// - Throws: ``CoordinatorError`` when the database can't be read, and whatever `write` throws.
     package static func csv(_ reader: SweepReader, write: (Data) throws -> Void) throws {

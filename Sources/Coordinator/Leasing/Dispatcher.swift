@@ -101,14 +101,25 @@ actor Dispatcher {
         conduct.isShuttingDown = true
     }
 
-    /// A status with what the database could not be told: a full disk keeps it from being written that it is full.
-    func completed(_ status: SweepStatus) -> SweepStatus {
-        guard let diskProblem = conduct.diskProblem, status.state == .running || status.state == .paused else {
-            return status
+    /// How the sweep stands, with what the database is not told: what the workers do right now, and that the disk is too
+    /// full to write that it is full.
+    func status() async throws -> SweepStatus {
+        var status = try await store.status()
+        if let diskProblem = conduct.diskProblem, status.state == .running || status.state == .paused {
+            status.state = .diskFull
+            status.message = diskProblem
         }
-        var status = status
-        status.state = .diskFull
-        status.message = diskProblem
+        let progress = Dictionary(
+            guests.values.compactMap { guest in book.progress(of: guest.identity).map { (guest.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        let positions = try await store.positions(of: progress.values.compactMap(\.cell))
+        for index in status.workers.indices {
+            guard let progress = progress[status.workers[index].name],
+                let position = progress.cell.flatMap({ positions[$0] })
+            else { continue }
+            status.workers[index].rendering = SweepStatus.Worker.Rendering(
+                position: position, step: progress.step, steps: progress.steps)
+        }
         return status
     }
 

@@ -55,10 +55,11 @@ struct LeaseBook: Sendable {
     }
 
     /// The last word about what a worker is doing.
-    private struct Progress: Equatable {
+    struct Progress: Equatable, Sendable {
         var lease: LeaseID
         var cell: CellKey?
         var step: Int
+        var steps: Int
     }
 
     private struct Worker {
@@ -118,6 +119,14 @@ struct LeaseBook: Sendable {
     func renderingSince(_ identity: String, _ lease: LeaseID) -> Instant? {
         guard let worker = workers[identity], worker.connection != nil else { return nil }
         return worker.leases[lease]?.since
+    }
+
+    /// What a worker that is there said last of what it renders; `nil` when it renders nothing.
+    func progress(of identity: String) -> Progress? {
+        guard let worker = workers[identity], worker.connection != nil, let progress = worker.progress else {
+            return nil
+        }
+        return worker.leases[progress.lease] == nil ? nil : progress
     }
 
     /// Takes over what an earlier coordinator granted.
@@ -196,7 +205,7 @@ struct LeaseBook: Sendable {
             workers[identity]?.progress = nil
             return beat.lease.map { [$0] } ?? []
         }
-        let progress = Progress(lease: lease, cell: beat.cell, step: beat.step)
+        let progress = Progress(lease: lease, cell: beat.cell, step: beat.step, steps: beat.steps)
         if progress != worker.progress {
             worker.progress = progress
             worker.progressAt = now

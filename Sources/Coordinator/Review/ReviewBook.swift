@@ -71,6 +71,17 @@ package struct ReviewBook: Sendable {
         }
     }
 
+    /// Keeps what could be read of an image; a second time it replaces the first.
+    package func record(_ reading: BoardReading, of cell: CellKey) async throws {
+        try await store.committer.perform { db in
+            _ = try db.run(
+                """
+                INSERT OR REPLACE INTO reading (cell, letters, text)
+                SELECT image.cell, ?, ? FROM image JOIN cell ON cell.id = image.cell WHERE cell.key = ?
+                """, [reading.letters, reading.text, cell.hex])
+        }
+    }
+
     private static func isName(_ text: String) -> Bool {
         (1...Opinion.longestAuditor).contains(text.unicodeScalars.count)
             && text.unicodeScalars.allSatisfy { !$0.properties.generalCategory.isControl }

@@ -100,13 +100,33 @@ extension SweepReader {
 
     /// Images that have not been measured yet, at most `limit`, the oldest first.
     package func unmeasured(limit: Int) throws -> [(cell: CellKey, sha256: String)] {
+        try images(without: "measure", limit: limit)
+    }
+
+    /// Images whose writing has not been read yet, at most `limit`, the oldest first.
+    package func unread(limit: Int) throws -> [(cell: CellKey, sha256: String)] {
+        try images(without: "reading", limit: limit)
+    }
+
+    private func images(without table: String, limit: Int) throws -> [(cell: CellKey, sha256: String)] {
         try database.read { db in
             try db.rows(
                 """
                 SELECT cell.key, image.sha256 FROM image JOIN cell ON cell.id = image.cell
-                WHERE image.cell NOT IN (SELECT cell FROM measure) ORDER BY image.stored_at LIMIT ?
+                WHERE image.cell NOT IN (SELECT cell FROM \(table)) ORDER BY image.stored_at LIMIT ?
                 """, [limit]
             ).compactMap { row in CellKey(hex: row["key"]).map { ($0, row["sha256"]) } }
+        }
+    }
+
+    /// The readings of every position that has one.
+    package func readings() throws -> [Int: BoardReading] {
+        try database.read { db in
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT position.id, reading.* FROM position JOIN reading ON reading.cell = position.cell")
+            var readings: [Int: BoardReading] = [:]
+            while let row = try rows.next() { readings[row["id"]] = BoardReading(row) }
+            return readings
         }
     }
 

@@ -117,7 +117,7 @@ package final class CoordinatorServer: Service {
 
     /// How the sweep stands.
     package func status() async throws -> SweepStatus {
-        await dispatcher.completed(try await store.status())
+        try await dispatcher.status()
     }
 
     /// Where verdicts and measures of this sweep are written down.

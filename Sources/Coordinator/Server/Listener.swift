@@ -75,7 +75,7 @@ final class Listener: Sendable {
         self.source = source
         self.doorkeeper = doorkeeper
         self.open = open
-        advertisedHosts = settings.advertisedHosts.isEmpty ? Self.hosts(for: host) : settings.advertisedHosts
+        advertisedHosts = settings.advertisedHosts.isEmpty ? ReachableHosts.of(host) : settings.advertisedHosts
     }
 
     /// Takes no more connections and asks those that are there to end after their upload.
@@ -94,20 +94,6 @@ final class Listener: Sendable {
     /// A connection has ended.
     func forget(_ connection: WorkerConnection) {
         open.remove(connection)
-    }
-
-    /// The addresses under which other hosts may reach a listener on `host`.
-    private static func hosts(for host: String) -> [String] {
-        guard ["0.0.0.0", "::", "*", ""].contains(host) else { return [host] }
-        let devices = (try? System.enumerateDevices()) ?? []
-        var seen: Set<String> = []
-        let addresses = devices.compactMap { device -> String? in
-            guard case .v4 = device.address, let address = device.address?.ipAddress, !address.hasPrefix("127."),
-                seen.insert(address).inserted
-            else { return nil }
-            return address
-        }
-        return addresses.prefix(4) + ["127.0.0.1"]
     }
 }
 

@@ -109,7 +109,7 @@ struct SessionRunner {
             if let expires = token.expires, expires <= services.store.now {
                 try await refuse("The join token “\(token.name)” has expired; ask for a new one.")
             } else {
-                try await connection.send(.report(dispatcher.completed(services.store.status())))
+                try await connection.send(.report(dispatcher.status()))
             }
             return false
         case .reject(let reason):

@@ -90,6 +90,13 @@ final class Canvas {
         }
     }
 
+    /// Letters of `text` for which no font here has a shape; boxes stand for them.
+    func lettersWithoutFont(in text: String) -> Int {
+        withLayout(text, TextStyle(size: 16, color: SheetPalette.ink, maximumLines: .max), width: 1000) { layout in
+            Int(pango_layout_get_unknown_glyphs_count(layout))
+        }
+    }
+
     /// Draws `text` wrapped at the width of `area`, from its top.
     func draw(_ text: String, _ style: TextStyle, x: Double, y: Double, width: Double) {
         withLayout(text, style, width: width) { layout in

@@ -79,6 +79,21 @@ package enum ContactSheet {
         }
     }
 
+    /// Prompts and styles of a sweep that no font here can write in full. Blocks.
+    ///
+    /// - Throws: ``CoordinatorError`` when the database can't be read.
+    package static func labelsWithoutFont(_ reader: SweepReader) throws -> [String] {
+        let ruler = try Canvas(width: 1, height: 1, background: SheetPalette.paper)
+        var seen: Set<String> = []
+        var found: [String] = []
+        try reader.forEachRow { row in
+            for label in [row.prompt, row.style] where seen.insert(label).inserted {
+                if ruler.lettersWithoutFont(in: label) > 0 { found.append(label) }
+            }
+        }
+        return found
+    }
+
     private static func title(_ number: Int, of count: Int) -> String {
         count == 1 ? "" : "sheet \(number) of \(count)"
     }

@@ -74,7 +74,7 @@ package struct Slideshow: Sendable {
     /// - Throws: ``CoordinatorError/program(name:problem:)`` when ffmpeg is missing or fails.
     package func run(progress: (Double) -> Void) throws {
         let process = Process()
-        process.executableURL = try Self.ffmpeg()
+        process.executableURL = try InstalledProgram("ffmpeg", package: "ffmpeg").url
         process.arguments = Array(command.dropFirst())
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
@@ -116,15 +116,5 @@ package struct Slideshow: Sendable {
         // `sorted` is stable only by chance.
         return options.order == .grid
             ? rows : rows.sorted { ($0.guidance, $0.position) < ($1.guidance, $1.position) }
-    }
-
-    private static func ffmpeg() throws(CoordinatorError) -> URL {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(
-            separator: ":")
-        for folder in folders {
-            let path = URL(filePath: String(folder)).appending(path: "ffmpeg")
-            if FileManager.default.isExecutableFile(atPath: path.path) { return path }
-        }
-        throw .program(name: "ffmpeg", problem: "is not installed; install the package ffmpeg")
     }
 }

@@ -49,13 +49,15 @@ package struct GridRow: Equatable, Sendable {
     /// What auditors wrote.
     package var note: String?
     package var measures: ImageMeasures?
+    /// What tesseract could read of it; `nil` unless somebody asked for that.
+    package var reading: BoardReading?
     package var timings: Timing?
 }
 
 extension GridRow: Encodable {
     private enum CodingKeys: String, CodingKey {
         case position, prompt, style, guidance, seed, steps, sampler, width, height, cell, state, image, sha256, worker
-        case attempts, verdict, tags, note, measures, timings, options
+        case attempts, verdict, tags, note, measures, reading, timings, options
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -80,6 +82,7 @@ extension GridRow: Encodable {
         try container.encode(tags, forKey: .tags)
         try container.encode(note, forKey: .note)
         try container.encode(measures, forKey: .measures)
+        try container.encode(reading, forKey: .reading)
         try container.encode(timings, forKey: .timings)
     }
 }

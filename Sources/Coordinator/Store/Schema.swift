@@ -18,6 +18,7 @@ enum Schema {
         migrator.registerMigration("large images") { db in try allowLargeImages(db) }
         migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
         migrator.registerMigration("opinions and measures") { db in try db.execute(sql: opinionsAndMeasures) }
+        migrator.registerMigration("readings") { db in try db.execute(sql: readings) }
         return migrator
     }()
 
@@ -355,5 +356,14 @@ enum Schema {
             shadows REAL NOT NULL,      -- share of pixels that are black, or nearly
             saturation REAL NOT NULL    -- mean distance of the strongest from the weakest colour, 0 to 1
         ) STRICT;
+        """
+
+    private static let readings = """
+        -- What tesseract could read of an image, where somebody asked for it: a hint, no verdict.
+        CREATE TABLE reading (
+            cell INTEGER PRIMARY KEY REFERENCES image (cell) ON DELETE CASCADE,
+            letters INTEGER NOT NULL CHECK (letters >= 0),      -- letters and digits in the text
+            text TEXT NOT NULL
+        ) STRICT
         """
 }

@@ -80,6 +80,17 @@ extension SweepStore {
         return try await committer.perform { db in try StatusQuery.status(db, now: now, isServed: true) }
     }
 
+    /// The first position that shows each cell; cells that the grid does not show are left out.
+    func positions(of cells: [CellKey]) async throws -> [CellKey: Int] {
+        guard !cells.isEmpty else { return [:] }
+        return try await committer.perform { db in
+            try cells.reduce(into: [:]) { positions, cell in
+                positions[cell] = try db.row(
+                    "SELECT position FROM cell WHERE key = ? AND shard IS NOT NULL", [cell.hex])?["position"]
+            }
+        }
+    }
+
     /// Publishes what the coordinator does, for those who read the database.
     func publish(_ state: SweepStatus.State, message: String?) async throws {
         let timestamp = timestamp

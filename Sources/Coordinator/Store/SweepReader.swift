@@ -11,10 +11,11 @@ package struct SweepReader: Sendable {
 
     private static let rowQuery = """
         SELECT grid.*, verdict.tags, verdict.note, measure.contrast, measure.sharpness, measure.highlights,
-            measure.shadows, measure.saturation
+            measure.shadows, measure.saturation, reading.letters, reading.text
         FROM grid JOIN position AS place ON place.id = grid.position
         LEFT JOIN verdict ON verdict.cell = place.cell
         LEFT JOIN measure ON measure.cell = place.cell
+        LEFT JOIN reading ON reading.cell = place.cell
         """
 
     /// - Throws: ``CoordinatorError`` when the directory holds no sweep, or one of another version.
@@ -109,6 +110,7 @@ package struct SweepReader: Sendable {
             options: options.named(files), cell: cell,
             state: row["state"], reason: row["reason"], image: row["image"], sha256: row["sha256"],
             worker: row["worker"], attempts: row["attempts"], verdict: row["verdict"],
-            tags: FlawTag.list(row["tags"] ?? ""), note: row["note"], measures: ImageMeasures(row), timings: timings)
+            tags: FlawTag.list(row["tags"] ?? ""), note: row["note"], measures: ImageMeasures(row),
+            reading: BoardReading(row), timings: timings)
     }
 }

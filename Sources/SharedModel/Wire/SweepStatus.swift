@@ -31,6 +31,21 @@ package struct SweepStatus: Codable, Equatable, Sendable {
             case away
         }
 
+        /// How far a worker is with what it renders now, as its last heartbeat told.
+        package struct Rendering: Codable, Equatable, Sendable {
+            /// The first position that shows the cell, or the first of the cells that are rendered together.
+            package var position: Int
+            /// Steps of the sampler that are done.
+            package var step: Int
+            package var steps: Int
+
+            package init(position: Int, step: Int, steps: Int) {
+                self.position = position
+                self.step = step
+                self.steps = steps
+            }
+        }
+
         package var name: String
         package var device: String
         package var state: State
@@ -40,9 +55,12 @@ package struct SweepStatus: Codable, Equatable, Sendable {
         package var secondsPerImage: Double?
         /// Why it is granted nothing; `nil` when it may have cells.
         package var note: String?
+        /// `nil` while it renders nothing, and for those who read the directory alone: only a live coordinator knows.
+        package var rendering: Rendering?
 
         package init(
-            name: String, device: String, state: State, done: Int, secondsPerImage: Double?, note: String? = nil
+            name: String, device: String, state: State, done: Int, secondsPerImage: Double?, note: String? = nil,
+            rendering: Rendering? = nil
         ) {
             self.name = name
             self.device = device
@@ -50,6 +68,7 @@ package struct SweepStatus: Codable, Equatable, Sendable {
             self.done = done
             self.secondsPerImage = secondsPerImage
             self.note = note
+            self.rendering = rendering
         }
     }
 
@@ -134,5 +153,6 @@ extension SweepStatus.Worker {
         try container.encode(done, forKey: .done)
         try container.encode(secondsPerImage, forKey: .secondsPerImage)
         try container.encode(note, forKey: .note)
+        try container.encode(rendering, forKey: .rendering)
     }
 }

@@ -1,5 +1,5 @@
 // The audit: one key an image. What has been judged is on the coordinator's disk, so one goes on where one stopped.
-import { attempt, byId, isWriting, make, remembered, request, tell } from "./common.js";
+import { attempt, byId, isWriting, number, remembered, request, tell } from "./common.js";
 import { Grid } from "./live.js";
 import { fillTile, makeTile } from "./wall.js";
 
@@ -14,6 +14,9 @@ let past = [];
 let current;
 /** One thing after the other, however fast the keys come. */
 let work = Promise.resolve();
+
+/** What was measured of every position. */
+let measures = {};
 
 const auditor = () => byId("auditor").value.trim();
 const isBlind = () => byId("blind").checked;
@@ -69,18 +72,36 @@ function show() {
       : isRunning ? "All that is there is judged; more images are on their way." : "Everything is judged.";
   } else {
     image.src = grid.picture(current);
-    image.alt = isBlind() ? "The image to judge" : grid.label(current);
+    image.alt = isBlind() ? "The image to judge" : grid.describe(current);
     byId("caption").textContent = isBlind() ? "" : grid.axes.map((axis) => grid.value(current, axis.name)).join(" · ");
     for (const position of queue.slice(1, 5)) new Image().src = grid.picture(position);
   }
-  for (const id of ["keep", "reject", "skip"]) byId(id).disabled = current === undefined;
+  for (const id of ["keep", "reject", "skip", "keep-row"]) byId(id).disabled = current === undefined;
+  byId("keep-row").hidden = !isByRows();
+  byId("by-rows").disabled = isBlind();
   byId("undo").disabled = !auditor();
   const images = grid.distinct().filter((position) => grid.hasImage(position)).length;
   const kept = [...opinions.values()].filter((opinion) => opinion.verdict === "keep").length;
   byId("judged").max = Math.max(1, images);
   byId("judged").value = opinions.size;
   byId("tally").textContent = `${opinions.size} of ${images} judged, ${kept} kept`;
+  showMeasures();
   showStrip();
+}
+
+/** Hints beside the image; in a blind audit nothing may lead. */
+function showMeasures() {
+  const digits = { contrast: 2, sharpness: 0, highlights: 3, shadows: 3, saturation: 2, letters: 0 };
+  const found = Object.entries(digits)
+    .filter(([name]) => (measures[name]?.[current] ?? null) !== null)
+    .map(([name, count]) => `${name} ${number(measures[name][current], count)}`);
+  byId("measures").hidden = isBlind() || !found.length;
+  byId("measures").textContent = `Hints: ${found.join(", ")}.`;
+}
+
+async function loadMeasures() {
+  measures = (await attempt(() => request("/api/measures"))) ?? measures;
+  showMeasures();
 }
 
 /** The images that share everything with the current one but the last axis. */
@@ -107,12 +128,17 @@ function showStrip() {
         queue = [first, ...queue.filter((other) => other !== first)];
         next();
       });
-      fillTile(tile, grid, first, 128, opinions.get(first)?.verdict ?? "");
-      tile.dataset.own = opinions.get(first)?.verdict ?? "";
+      fillTile(tile, grid, first, 128);
+      // One's own verdict: what others said must not lead anybody.
+      const own = opinions.get(first)?.verdict;
+      tile.dataset.verdict = own === "keep" ? "k" : own === "reject" ? "r" : "-";
+      tile.setAttribute("aria-label", `${grid.describe(first)}: ${own ?? "not judged"}`);
       if (first === current) tile.setAttribute("aria-current", "true");
       return tile;
     }));
-  strip.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  const own = strip.querySelector("[aria-current]");
+  // The strip alone, not the page: on a phone the image would scroll away.
+  if (own) strip.scrollLeft = own.offsetLeft - strip.offsetLeft - (strip.clientWidth - own.offsetWidth) / 2;
 }
 
 const tags = () => tagButtons.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => button.dataset.tag);
@@ -135,6 +161,18 @@ async function judge(verdict) {
   past.push({ kind: "verdict", position });
   queue = queue.filter((other) => other !== position);
   next();
+}
+
+/** Keeps what is left of the row, the image on show included; each can be undone by itself. */
+async function keepRow() {
+  if (!isByRows() || current === undefined) return;
+  const row = new Set(rowOf(current).map((position) => firstOf.get(grid.cells[position])));
+  for (const position of row) {
+    if (!grid.hasImage(position) || opinions.has(position)) continue;
+    current = position;
+    setTags([]);
+    await judge("keep");
+  }
 }
 
 async function skip() {
@@ -164,8 +202,8 @@ async function undo() {
 }
 
 const run = (action) => (work = work.then(() => attempt(action)));
-const actions = { keep: () => judge("keep"), reject: () => judge("reject"), skip, undo };
-const keys = { k: "keep", r: "reject", s: "skip", u: "undo" };
+const actions = { keep: () => judge("keep"), reject: () => judge("reject"), skip, undo, "keep-row": keepRow };
+const keys = { k: "keep", r: "reject", s: "skip", u: "undo", a: "keep-row" };
 
 for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", () => run(action));
 for (const button of tagButtons) button.addEventListener("click", () => run(() => toggle(button)));
@@ -207,7 +245,15 @@ byId("who").addEventListener("submit", (event) => {
   event.preventDefault();
   byId("auditor").blur();
 });
+let waiting = null;
 grid.addEventListener("change", () => {
+  // Images come one by one while a sweep runs; their measures follow in steps.
+  if (current === undefined || (measures.contrast?.[current] ?? null) === null) {
+    waiting ??= setTimeout(() => {
+      waiting = null;
+      loadMeasures();
+    }, 2000);
+  }
   const known = new Set(queue);
   for (const position of grid.distinct()) {
     if (grid.hasImage(position) && !opinions.has(position) && !known.has(position)) queue.push(position);
@@ -215,4 +261,4 @@ grid.addEventListener("change", () => {
   if (current === undefined && queue.length && auditor()) next();
   else show();
 });
-await begin();
+await Promise.all([begin(), loadMeasures()]);

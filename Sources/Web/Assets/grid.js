@@ -205,3 +205,6 @@ grid.addEventListener("change", draw);
 choices();
 arrange();
 performance.mark("grid-drawn");
+// An image that another page names.
+const opened = Number(query.get("open") ?? NaN);
+if (Number.isInteger(opened) && opened >= 0 && opened < grid.positions) viewer.open(opened);

@@ -16,6 +16,8 @@ function search() {
   const verdict = byId("verdict").value;
   const measure = byId("sort").value;
   const values = measures[measure];
+  for (const id of ["descending", "low", "high"]) byId(id).disabled = !measure;
+  byId("unread").hidden = measure !== "letters" || measures.isRead !== false;
   const [low, high] = [byId("low").valueAsNumber, byId("high").valueAsNumber];
   const found = everything.filter((position) => {
     if (!grid.hasImage(position)) return false;
@@ -34,7 +36,7 @@ function search() {
   }
   byId("found").textContent = `${found.length} of ${everything.filter((position) => grid.hasImage(position)).length} images`;
   wall.size = byId("size").valueAsNumber;
-  wall.show(found, measure ? found.map((position) => number(values[position], 3)) : []);
+  wall.show(found, measure ? found.map((position) => number(values[position], measure === "letters" ? 0 : 3)) : []);
 }
 
 byId("axes").replaceChildren(

@@ -106,14 +106,23 @@ export class Grid extends EventTarget {
 
   #follow() {
     const line = byId("connection");
-    const source = new EventSource("/api/events");
-    source.addEventListener("open", () => (line.textContent = ""));
-    source.addEventListener("error", () => (line.textContent = "Not connected; trying again…"));
-    source.addEventListener("marks", (event) => this.#apply(JSON.parse(event.data)));
-    source.addEventListener("status", (event) =>
-      this.dispatchEvent(new CustomEvent("status", { detail: JSON.parse(event.data) })));
-    // A stream that is left open would keep the coordinator's connections when the page is gone from view.
-    addEventListener("pagehide", () => source.close());
+    let source = null;
+    const listen = () => {
+      source = new EventSource("/api/events");
+      source.addEventListener("open", () => (line.textContent = ""));
+      source.addEventListener("error", () => (line.textContent = "Not connected; trying again…"));
+      source.addEventListener("marks", (event) => this.#apply(JSON.parse(event.data)));
+      source.addEventListener("status", (event) =>
+        this.dispatchEvent(new CustomEvent("status", { detail: JSON.parse(event.data) })));
+    };
+    // Browsers hold six connections to a host: with six tabs that listen, none could load an image. One that nobody sees
+    // listens to nothing; what it missed it asks for when it is seen again.
+    document.addEventListener("visibilitychange", () => {
+      source?.close();
+      if (document.visibilityState === "visible") listen();
+    });
+    addEventListener("pagehide", () => source?.close());
+    if (document.visibilityState === "visible") listen();
   }
 
   async #apply(event) {

@@ -30,29 +30,35 @@ function show(status) {
   byId("failures").hidden = !status.failures.length;
   byId("failures").querySelector("ul").replaceChildren(
     ...status.failures.map((failure) =>
-      make("li", {}, make("a", { href: `/grid?rows=*` }, `position ${failure.position}`), `: ${failure.reason}`)),
+      make("li", {}, make("a", { href: `/grid?open=${failure.position}` }, grid.describe(failure.position) || `position ${failure.position}`), `: ${failure.reason}`)),
     ...(status.failed > status.failures.length ? [make("li", {}, `and ${status.failed - status.failures.length} more`)] : []));
   for (const button of byId("controls").querySelectorAll("button")) {
     button.hidden = { pause: status.state !== "running", resume: status.state !== "paused", retry: !status.failed, drain: status.state === "draining" || status.state === "done" }[button.dataset.action];
   }
 }
 
-/** Columns are whatever the coordinator tells of a worker. */
+/** What a worker renders now: a link to the image, and how far it is. */
+function renderingNow({ rendering }) {
+  if (!rendering) return "–";
+  const { position, step, steps } = rendering;
+  return make("span", { class: "rendering" },
+    make("a", { href: `/grid?open=${position}` }, grid.describe(position) || `position ${position}`), make("br"),
+    make("progress", { max: Math.max(1, steps), value: step, "aria-label": "Steps of this image" }), ` step ${step} of ${steps}`);
+}
+
 function showWorkers(workers) {
-  const known = { name: "worker", device: "device", state: "state", done: "images", secondsPerImage: "seconds per image" };
-  const keys = [...new Set([...Object.keys(known), ...workers.flatMap(Object.keys)])].filter((key) => workers.some((worker) => (worker[key] ?? null) !== null && typeof worker[key] !== "object"));
-  const title = (key) => known[key] ?? key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  const columns = [
+    ["worker", (worker) => worker.name], ["device", (worker) => worker.device], ["state", (worker) => worker.state],
+    ["renders now", renderingNow], ["images", (worker) => String(worker.done)],
+    ["seconds per image", (worker) => number(worker.secondsPerImage, 2)],
+  ];
+  if (workers.some((worker) => worker.note)) columns.push(["why", (worker) => worker.note ?? ""]);
   const table = byId("workers");
-  table.tHead.replaceChildren(make("tr", {}, ...keys.map((key) => make("th", { scope: "col" }, title(key)))));
+  table.tHead.replaceChildren(make("tr", {}, ...columns.map(([title]) => make("th", { scope: "col" }, title))));
   table.tBodies[0].replaceChildren(
     ...(workers.length
-      ? workers.map((worker) =>
-          make("tr", { class: worker.state },
-            ...keys.map((key) => {
-              const value = worker[key];
-              return make("td", {}, typeof value === "number" && !Number.isInteger(value) ? number(value, 2) : String(value ?? "–"));
-            })))
-      : [make("tr", {}, make("td", {}, "No worker has joined yet."))]));
+      ? workers.map((worker) => make("tr", { class: worker.state }, ...columns.map(([title, content]) => make("td", { "data-title": title }, content(worker)))))
+      : [make("tr", {}, make("td", { colSpan: columns.length }, "No worker has joined yet."))]));
 }
 
 async function plot() {

@@ -24,12 +24,20 @@ export class Viewer {
   open(position) {
     this.#position = position;
     if (!this.#dialog.open) this.#dialog.showModal();
+    // Not the slider, which would take the arrow keys for itself.
+    this.#dialog.focus();
     this.#show();
   }
 
   #build() {
     const button = (text, key, action) =>
       make("button", { type: "button", onclick: action }, text, " ", make("kbd", {}, key));
+    this.buttons = {
+      play: button("Play", "P", () => this.#play()),
+      beside: button("Compare with this", "C", () => this.#pin()),
+      difference: button("Difference", "D", () => this.#toggleDifference()),
+      details: button("Details", "M", () => this.#toggleDetails()),
+    };
     this.image = make("img", { class: "full", alt: "" });
     this.empty = make("p", { class: "empty" });
     this.shortCaption = make("figcaption", { hidden: true });
@@ -44,8 +52,7 @@ export class Viewer {
       make("div", { class: "stage" }, make("figure", {}, this.image, this.empty, this.shortCaption), this.other, this.difference),
       make("div", { class: "controls" }, this.caption, this.sliderLabel,
         make("p", { class: "buttons" },
-          button("Play", "P", () => this.#play()), button("Compare with this", "C", () => this.#pin()),
-          button("Difference", "D", () => this.#toggleDifference()), button("Details", "M", () => this.#toggleDetails()),
+          ...Object.values(this.buttons), button("Full screen", "F", () => this.#toggleFullScreen()),
           button("Close", "Esc", () => this.#dialog.close()))),
       this.#details);
     document.body.append(this.#dialog);
@@ -65,6 +72,7 @@ export class Viewer {
       PageDown: () => this.#step(third, 1), PageUp: () => this.#step(third, -1),
       Home: () => this.#jump(0), End: () => this.#jump(Infinity),
       c: () => this.#pin(), d: () => this.#toggleDifference(), m: () => this.#toggleDetails(), p: () => this.#play(),
+      f: () => this.#toggleFullScreen(),
     };
     const action = actions[event.key];
     if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -94,11 +102,13 @@ export class Viewer {
   #play() {
     if (this.#playing) return this.#stop();
     this.#playing = setInterval(() => this.#step(this.scrubAxis, 1) || this.#jump(0), 500);
+    this.#showModes();
   }
 
   #stop() {
     clearInterval(this.#playing);
     this.#playing = null;
+    this.#showModes();
   }
 
   #pin() {
@@ -111,6 +121,10 @@ export class Viewer {
     if (this.#pinned === null) this.#pinned = this.#position;
     this.#mode = this.#mode === "difference" ? "beside" : "difference";
     this.#show();
+  }
+
+  #toggleFullScreen() {
+    attempt(() => (document.fullscreenElement ? document.exitFullscreen() : this.#dialog.requestFullscreen()));
   }
 
   #toggleDetails() {
@@ -146,7 +160,17 @@ export class Viewer {
       }
     }
     this.#showOther();
+    this.#showModes();
     if (this.#dialog.classList.contains("with-details")) this.#showDetails(position);
+  }
+
+  /** What is switched on. */
+  #showModes() {
+    const modes = {
+      play: this.#playing !== null, beside: this.#mode !== "one", difference: this.#mode === "difference",
+      details: this.#dialog.classList.contains("with-details"),
+    };
+    for (const [name, isOn] of Object.entries(modes)) this.buttons[name].setAttribute("aria-pressed", String(isOn));
   }
 
   #showOther() {
@@ -160,7 +184,7 @@ export class Viewer {
     this.shortCaption.textContent = grid.describe(this.#position, same) || "the same";
     this.other.replaceChildren(
       make("img", { class: "full", src: grid.picture(this.#pinned), alt: grid.label(this.#pinned) }),
-      make("figcaption", {}, grid.describe(this.#pinned, same) || "the same"));
+      make("figcaption", {}, `held: ${grid.describe(this.#pinned, same) || "the same"}`));
     if (!this.difference.hidden) attempt(() => this.#showDifference(this.#position, this.#pinned));
   }
 
@@ -198,7 +222,8 @@ export class Viewer {
       ["attempts", row.attempts], ["cell", row.cell],
     ];
     for (const [name, seconds] of Object.entries(row.timings ?? {})) lines.push([name, `${number(seconds, 2)} s`]);
-    for (const [name, value] of Object.entries(row.measures ?? {})) lines.push([name, value.toPrecision(3)]);
+    for (const [name, value] of Object.entries(row.measures ?? {})) lines.push([`${name} (hint)`, value.toPrecision(3)]);
+    if (row.reading) lines.push(["reads (hint)", row.reading.text.replaceAll("\n", " / ") || "nothing"]);
     for (const opinion of answer.opinions) {
       const reasons = [...opinion.tags, opinion.note].filter(Boolean).join(", ");
       lines.push([opinion.auditor, `${opinion.verdict}${reasons ? `: ${reasons}` : ""}`]);

@@ -1,6 +1,9 @@
 // Tiles of images, and a wall of them that holds in the document only what can be seen.
 import { make, stateWords } from "./common.js";
 
+/** Pixels between tiles of a wall. */
+const gap = 6;
+
 /** A tile of a position; `fillTile` shows how it stands. */
 export function makeTile(onOpen) {
   return make("button", { type: "button", class: "tile", onclick: onOpen });
@@ -50,11 +53,16 @@ export class Wall {
   }
 
   get #columns() {
-    return Math.max(1, Math.floor(this.container.clientWidth / (this.size + 6)));
+    return Math.max(1, Math.floor((this.container.clientWidth + gap) / (this.size + gap)));
+  }
+
+  /** From one tile to the next: as large as asked for, and larger until the row is full. */
+  get #pitch() {
+    return Math.max(gap + 1, Math.floor((this.container.clientWidth + gap) / this.#columns));
   }
 
   draw() {
-    const step = this.size + 6;
+    const step = this.#pitch;
     const columns = this.#columns;
     const rows = Math.ceil(this.#positions.length / columns);
     this.#inner.style.height = `${rows * step}px`;
@@ -76,7 +84,7 @@ export class Wall {
         this.#inner.append(tile);
       }
       tile.style.transform = `translate(${(index % columns) * step}px, ${Math.floor(index / columns) * step}px)`;
-      tile.style.width = tile.style.height = `${this.size}px`;
+      tile.style.width = tile.style.height = `${step - gap}px`;
       fillTile(tile, this.grid, this.#positions[index], this.size, this.#texts[index]);
     }
   }
@@ -88,7 +96,7 @@ export class Wall {
     const next = index + (steps[event.key] ?? 0);
     if (next === index || next < 0 || next >= this.#positions.length) return;
     event.preventDefault();
-    const step = this.size + 6;
+    const step = this.#pitch;
     const top = Math.floor(next / this.#columns) * step;
     const box = this.container;
     if (top < box.scrollTop) box.scrollTop = top;

@@ -77,8 +77,12 @@ struct MeasuresAnswer: Encodable {
     let highlights: [Double?]
     let shadows: [Double?]
     let saturation: [Double?]
+    /// Letters and digits that were read.
+    let letters: [Int?]
+    /// Whether anything was read at all; somebody has to ask for it.
+    let isRead: Bool
 
-    init(_ measures: [Int: ImageMeasures], positions: Int) {
+    init(_ measures: [Int: ImageMeasures], _ readings: [Int: BoardReading], positions: Int) {
         let all = (0..<positions).map { measures[$0] }
         // More digits than anybody can see would only make the page slower.
         let column = { (path: KeyPath<ImageMeasures, Double>, scale: Double) in
@@ -89,6 +93,8 @@ struct MeasuresAnswer: Encodable {
         highlights = column(\.highlights, 1e5)
         shadows = column(\.shadows, 1e5)
         saturation = column(\.saturation, 1e4)
+        letters = (0..<positions).map { readings[$0]?.letters }
+        isRead = !readings.isEmpty
     }
 }
 

@@ -5,7 +5,7 @@ import Hummingbird
 /// Keeps strangers out and tells browsers what pages may do.
 struct Gatekeeper<Context: RequestContext>: RouterMiddleware {
     let rule: AccessRule
-    let cookie: String
+    let cookie: SessionCookie
 
     /// Pages load nothing but their own files, run no inline script, and stand in nobody's frame.
     private static var policy: String {
@@ -19,7 +19,7 @@ struct Gatekeeper<Context: RequestContext>: RouterMiddleware {
         let judgement = rule.judge(
             host: request.head.authority, origin: request.headers[.origin],
             isChange: request.method != .get && request.method != .head,
-            session: request.cookies[cookie]?.value, now: Date())
+            session: request.cookies[cookie.name]?.value, now: Date())
         var response: Response
         switch judgement {
         case .foreign(let sentence):

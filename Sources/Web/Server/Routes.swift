@@ -31,7 +31,7 @@ struct Routes: Sendable {
         pages = try PageMaker()
     }
 
-    func router(rule: AccessRule, cookie: String) -> Router<BasicRequestContext> {
+    func router(rule: AccessRule, cookie: SessionCookie) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: Gatekeeper(rule: rule, cookie: cookie))
         addPages(to: router)
@@ -66,7 +66,7 @@ struct Routes: Sendable {
         }
     }
 
-    private func addSignIn(to router: Router<BasicRequestContext>, rule: AccessRule, cookie: String) {
+    private func addSignIn(to router: Router<BasicRequestContext>, rule: AccessRule, cookie: SessionCookie) {
         router.get("/login") { _, _ in Response.html(try pages.html(.login, sweep: "tmdne")) }
         router.post("/login") { request, context in
             struct Form: Decodable {
@@ -82,11 +82,7 @@ struct Routes: Sendable {
                     status: .forbidden)
             }
             var response = try Response.json(["path": "/"])
-            response.setCookie(
-                Cookie(
-                    name: cookie, value: rule.session(now: Date()),
-                    maxAge: Int(AccessRule.sessionDuration.components.seconds), path: "/", httpOnly: true,
-                    sameSite: .strict))
+            response.setCookie(cookie.holding(rule.session(now: Date())))
             return response
         }
     }
@@ -114,8 +110,9 @@ struct Routes: Sendable {
             try Response.json(SeriesAnswer(try await read { try $0.renderedImages(limit: SeriesAnswer.longest) }))
         }
         router.get("/api/measures") { _, _ in
-            let measures = try await read { try $0.measures() }
-            return try Response.json(MeasuresAnswer(measures, positions: try await shelf.take().grid.positions))
+            let (measures, readings) = try await read { (try $0.measures(), try $0.readings()) }
+            return try Response.json(
+                MeasuresAnswer(measures, readings, positions: try await shelf.take().grid.positions))
         }
         router.get("/api/positions/:position") { _, context in
             let position = try position(context)

@@ -1,9 +1,12 @@
-import Coordinator
+package import Coordinator
 import Glibc
 import Hummingbird
+import HummingbirdCore
 package import Logging
 import NIOCore
+import NIOSSL
 import ServiceLifecycle
+import SharedModel
 
 /// Serves the pages of one sweep until graceful shutdown.
 package struct WebService: Service {
@@ -16,25 +19,56 @@ package struct WebService: Service {
         package var isOptional: Bool
         /// Names of this host beside its numeric addresses, for browsers that come by name or through a proxy.
         package var names: Set<String>
+        /// Whether a proxy brings people from elsewhere to loopback, so that they have to show the token there, too.
+        package var isBehindProxy: Bool
+        /// A certificate of one's own beyond loopback; `nil` takes that of the directory.
+        package var certificate: CertificateFiles?
+        /// What reads the writing on images as they arrive; `nil` leaves it unread.
+        package var boardReader: BoardReader?
 
         package init(host: String, port: Int, isOptional: Bool = false, names: Set<String> = []) {
             self.host = host
             self.port = port
             self.isOptional = isOptional
             self.names = names
+            isBehindProxy = false
         }
 
         /// Whether nobody but this host can connect.
-        package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+        package var isLoopback: Bool { Loopback.contains(host) }
     }
+
+    /// Paths of PEM files: a certificate with those that vouch for it, and its private key.
+    package struct CertificateFiles: Sendable {
+        package var certificate: String
+        package var key: String
+
+        package init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// Where the pages are, once they are.
+    package struct Address: Sendable {
+        /// What a browser may be given, the one that others reach first.
+        package let urls: [String]
+        /// The fingerprint of the certificate, as browsers show it; `nil` on loopback, where nothing is encrypted.
+        package let fingerprint: String?
+    }
+
+    /// Connections at once; beyond loopback strangers can open them, and the workers need descriptors, too.
+    private static let mostConnections = 512
 
     private let settings: Settings
     private let routes: Routes
     private let curator: Curator
     private let watcher: SweepWatcher
     private let rule: AccessRule
+    private let identity: PageIdentity?
+    private let encryption: NIOSSLContext?
     private let logger: Logger
-    private let onListening: @Sendable (String) -> Void
+    private let onListening: @Sendable (Address) -> Void
 
     /// Opens the database for reading. Blocks for a moment.
     ///
@@ -42,18 +76,22 @@ package struct WebService: Service {
     ///   - desk: The sweep.
     ///   - settings: Where to listen.
     ///   - logger: Where trouble is told.
-    ///   - onListening: Called with the address to open once the port is there.
-    /// - Throws: ``CoordinatorError`` when the directory can't be read, ``WebError`` when a template is damaged.
+    ///   - onListening: Called with the addresses to open once the port is there.
+    /// - Throws: ``CoordinatorError`` when the directory or the certificate can't be read, ``WebError`` when a template is
+    ///   damaged.
     package init(
-        _ desk: SweepDesk, settings: Settings, logger: Logger, onListening: @escaping @Sendable (String) -> Void
+        _ desk: SweepDesk, settings: Settings, logger: Logger, onListening: @escaping @Sendable (Address) -> Void
     ) throws {
         let reader = try SweepReader(desk.directory)
         watcher = SweepWatcher(try SweepReader(desk.directory), logger: logger) {
             if let server = desk.server { try await server.status() } else { try reader.status() }
         }
         routes = try Routes(desk: desk, reader: reader, watcher: watcher)
-        curator = try Curator(desk.directory, reviews: desk.reviews)
-        rule = AccessRule(secret: desk.secret, isOpen: settings.isLoopback, names: settings.names)
+        curator = try Curator(desk.directory, reviews: desk.reviews, boardReader: settings.boardReader)
+        rule = AccessRule(
+            secret: desk.secret, isOpen: settings.isLoopback && !settings.isBehindProxy, names: settings.names)
+        identity = try Self.identity(desk.directory, settings)
+        encryption = try identity?.serverContext()
         self.settings = settings
         self.logger = logger
         self.onListening = onListening
@@ -83,6 +121,16 @@ package struct WebService: Service {
         }
     }
 
+    /// On loopback nothing is encrypted, beyond it everything: the token and the cookie must not be read on the way.
+    private static func identity(_ directory: SweepDirectory, _ settings: Settings) throws -> PageIdentity? {
+        if let files = settings.certificate {
+            return try PageIdentity(certificate: files.certificate, key: files.key)
+        }
+        guard !settings.isLoopback else { return nil }
+        return try PageIdentity.load(
+            directory, hosts: settings.names.union(ReachableHosts.of(settings.host)).union(["localhost"]))
+    }
+
     private func serve() async throws {
         do {
             return try await serve(port: settings.port)
@@ -99,12 +147,29 @@ package struct WebService: Service {
     }
 
     private func serve(port: Int) async throws {
+        let cookie = SessionCookie(isSecure: encryption != nil)
+        let server: HTTPServerBuilder =
+            if let encryption {
+                HTTPServerBuilder { EncryptedChannel(context: encryption, base: HTTP1Channel(responder: $0)) }
+            } else {
+                .http1()
+            }
         let application = Application(
-            router: routes.router(rule: rule, cookie: "tmdne_session"),
-            configuration: ApplicationConfiguration(address: .hostname(settings.host, port: port), serverName: nil),
-            onServerRunning: { channel in onListening("http://\(address(channel.localAddress?.port ?? port))/") },
+            router: routes.router(rule: rule, cookie: cookie), server: server,
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: port), serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)),
+            onServerRunning: { channel in onListening(reachable(port: channel.localAddress?.port ?? port)) },
             logger: quietLogger)
         try await application.run()
+    }
+
+    private func reachable(port: Int) -> Address {
+        let scheme = encryption == nil ? "http" : "https"
+        let urls = ReachableHosts.of(settings.host).map { host in
+            "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)/"
+        }
+        return Address(urls: urls, fingerprint: identity?.fingerprint)
     }
 
     /// Hummingbird tells about its start and stop, which is nobody's interest.
@@ -125,6 +190,9 @@ package struct WebService: Service {
                 try await curator.catchUp()
             } catch is CancellationError {
                 return
+            } catch let error as CoordinatorError {
+                if case .program = error { curator.stopReading() }
+                logger.warning("images could not be measured or read", metadata: ["error": "\(error)"])
             } catch {
                 logger.warning("images could not be measured", metadata: ["error": "\(error)"])
             }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordinator
 import Diffusion
 import Foundation
 import SharedModel
@@ -21,6 +22,12 @@ struct DoctorCommand: ParsableCommand {
         var detail: String
         /// Whether the built-in model needs it.
         var isNeeded = true
+        /// Whether `--fix` fetches it.
+        var isFetched = false
+
+        private enum CodingKeys: String, CodingKey {
+            case name, isFine, detail, isNeeded
+        }
 
         var label: String { isFine ? "ok     " : isNeeded ? "MISSING" : "absent " }
     }
@@ -36,6 +43,8 @@ struct DoctorCommand: ParsableCommand {
         checks.append(check("model") { "tmdne-tiny at \(try ModelLocator().locate("tmdne-tiny"))" })
         checks.append(check("rendering", Self.renderedInWords))
         checks.append(tokenizer)
+        checks.append(program("ffmpeg", package: "ffmpeg", for: "slideshows"))
+        checks.append(program("tesseract", package: "tesseract-ocr", for: "reading what is written on images"))
         if json {
             try Console.print(json: checks)
         } else {
@@ -44,7 +53,7 @@ struct DoctorCommand: ParsableCommand {
             }
         }
         // Who asks for a repair wants to know that it did not work.
-        guard checks.allSatisfy({ $0.isFine || !($0.isNeeded || fix) }) else { throw ExitCode.failure }
+        guard checks.allSatisfy({ $0.isFine || !($0.isNeeded || fix && $0.isFetched) }) else { throw ExitCode.failure }
     }
 
     /// CLIP's merges, which only models in single files need.
@@ -54,6 +63,14 @@ struct DoctorCommand: ParsableCommand {
             guard let place = CLIPMerges.installed() else { throw MissingTokenizer() }
             return "CLIP's merges at \(place)"
         }
+        check.isNeeded = false
+        check.isFetched = true
+        return check
+    }
+
+    /// A program that only some commands need.
+    private func program(_ name: String, package: String, for use: String) -> Check {
+        var check = check(name) { "\(try InstalledProgram(name, package: package).url.path), for \(use)" }
         check.isNeeded = false
         return check
     }

@@ -38,6 +38,11 @@ struct SheetCommand: ParsableCommand {
         let options = ContactSheet.Options(tile: tile, columns: columns, down: down, across: across)
         do {
             for path in try ContactSheet.write(reader, directory, to: output, options: options) { Console.print(path) }
+            if let label = try ContactSheet.labelsWithoutFont(reader).first {
+                Console.note(
+                    "No font here has all letters of “\(label.prefix(60))”, so boxes stand for some; install one, such as the package "
+                        + "fonts-noto-cjk or fonts-noto-core, and draw again.")
+            }
         } catch let error as CoordinatorError {
             guard case .option = error else { throw error }
             throw ValidationError("\(error)")

@@ -68,6 +68,10 @@ struct StatusCommand: AsyncParsableCommand {
             let speed = worker.secondsPerImage.map { ", \(ProgressText.rounded($0)) s an image" } ?? ""
             Console.print(
                 "  worker \(worker.name): \(worker.state.rawValue), \(worker.done) done\(speed) (\(worker.device))")
+            if let rendering = worker.rendering {
+                Console.print(
+                    "    renders position \(rendering.position), step \(rendering.step) of \(rendering.steps)")
+            }
             if let note = worker.note { Console.print("    \(note)") }
         }
         for failure in status.failures {

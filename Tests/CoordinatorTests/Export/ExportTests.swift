@@ -61,12 +61,12 @@ struct ExportTests {
             try Self.text(Export.csv, fixture.reader)
                 == [
                     "position,prompt,style,guidance,seed,steps,sampler,width,height,cell,state,image,sha256,worker,"
-                        + "attempts,verdict,tags,note,contrast,sharpness,highlights,shadows,saturation,encode,denoise,decode,png,upload,total,"
+                        + "attempts,verdict,tags,note,contrast,sharpness,highlights,shadows,saturation,letters,text,encode,denoise,decode,png,upload,total,"
                         + "options",
                     "0,\(prompt),none,5,18446744073709551615,20,euler,48,32,\(keys[0]),done,images/00/\(sha256).png,"
-                        + "\(sha256),\"worker, \"\"one\"\"\",1,,,,,,,,,0.5,2.0,0.25,0.125,0.125,3.0,",
-                    "1,\(prompt),none,5.5,18446744073709551615,20,euler,48,32,\(keys[1]),failed,,,,1,,,,,,,,,,,,,,,",
-                    "2,\(prompt),none,18,18446744073709551615,20,euler,48,32,\(keys[2]),pending,,,,0,,,,,,,,,,,,,,,",
+                        + "\(sha256),\"worker, \"\"one\"\"\",1,,,,,,,,,,,0.5,2.0,0.25,0.125,0.125,3.0,",
+                    "1,\(prompt),none,5.5,18446744073709551615,20,euler,48,32,\(keys[1]),failed,,,,1,,,,,,,,,,,,,,,,,",
+                    "2,\(prompt),none,18,18446744073709551615,20,euler,48,32,\(keys[2]),pending,,,,0,,,,,,,,,,,,,,,,,",
                     "",
                 ].joined(separator: "\r\n"))
     }

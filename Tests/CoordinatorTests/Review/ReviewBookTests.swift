@@ -75,6 +75,20 @@ struct ReviewBookTests {
         #expect(try fixture.reader.unmeasured(limit: 9).count == 1)
     }
 
+    @Test("what was read of an image is kept with it, and only unread images are named as such")
+    func readings() async throws {
+        let fixture = try await GridFixture(HandmadeGrid()) { $0.position < 2 ? .done(try .plain(1)) : .leased }
+        #expect(try fixture.reader.unread(limit: 9).count == 2)
+        let cell = try #require(try fixture.reader.row(1)?.cell)
+        let reading = BoardReading(letters: 2, text: "pi")
+        try await fixture.review { try await $0.record(reading, of: cell) }
+        #expect(try fixture.reader.row(1)?.reading == reading)
+        #expect(try fixture.reader.row(0)?.reading == nil)
+        #expect(try fixture.reader.readings() == [1: reading])
+        #expect(try fixture.reader.unread(limit: 9).count == 1)
+        #expect(CSVRecord(try #require(try fixture.reader.row(1))).line.contains(",2,pi,"))
+    }
+
     @Test("tags are kept in one order, each once, and unknown ones are passed over")
     func tags() {
         #expect(FlawTag.list("hands,no-such-tag,fingers") == [.fingers, .hands])

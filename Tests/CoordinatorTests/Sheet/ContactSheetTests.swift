@@ -34,6 +34,14 @@ struct ContactSheetTests {
         #expect(!files.contains { $0.hasSuffix(".new") })
     }
 
+    @Test("labels that no font here can write are named, each once")
+    func fonts() async throws {
+        // The last character for private use, for which nobody makes a shape.
+        let strange = "a circle \u{10FFFD}"
+        let fixture = try await GridFixture(HandmadeGrid(prompts: ["a circle", strange])) { _ in .pending }
+        #expect(try ContactSheet.labelsWithoutFont(fixture.reader) == [strange])
+    }
+
     @Test("images stand in their row and column, at the size of a tile")
     func places() async throws {
         let grid = HandmadeGrid()

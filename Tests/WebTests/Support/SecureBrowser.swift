@@ -1,0 +1,67 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+@testable import Coordinator
+
+/// A browser that trusts the certificate of a directory alone, and checks that it names the address.
+struct SecureBrowser: Sendable {
+    struct Answer {
+        let status: Int
+        /// Lines of the head, the first one left out.
+        let headers: [String]
+        let body: String
+    }
+
+    let port: Int
+    /// `nil` speaks HTTP without encryption.
+    private let context: NIOSSLContext?
+
+    init(port: Int, trusting directory: SweepDirectory?) throws {
+        self.port = port
+        context = try directory.map { directory in
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.trustRoots = .certificates(
+                try NIOSSLCertificate.fromPEMFile(directory.webIdentity.path))
+            configuration.minimumTLSVersion = .tlsv13
+            return try NIOSSLContext(configuration: configuration)
+        }
+    }
+
+    func get(_ path: String, cookie: String = "") async throws -> Answer {
+        try await send(
+            "GET /\(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nCookie: \(cookie)\r\nConnection: close\r\n\r\n")
+    }
+
+    func post(_ path: String, _ body: String) async throws -> Answer {
+        try await send(
+            "POST /\(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nOrigin: https://127.0.0.1:\(port)\r\n"
+                + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)")
+    }
+
+    private func send(_ request: String) async throws -> Answer {
+        let context = context
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let context {
+                        // Without a name the address is what the certificate must hold.
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: nil))
+                    }
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        var text = ""
+        try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            for try await part in inbound { text += String(buffer: part) }
+        }
+        let lines = text.components(separatedBy: "\r\n")
+        let end = lines.firstIndex(of: "") ?? lines.endIndex
+        return Answer(
+            status: lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0,
+            headers: Array(lines[..<end].dropFirst()), body: lines[end...].joined(separator: "\r\n"))
+    }
+}
