@@ -52,7 +52,6 @@ struct LocalWorker {
             return WorkerService(configuration, logger: logger) { NullEngine(delay: .seconds(seconds)) }
         }
         return WorkerService(configuration, link: link, logger: logger) {
-            EngineThread.takePrecedence()
             let locator = ModelLocator(sweepFolder: folder)
             let find = { (name: String, fingerprint: String) throws -> String in
                 do {
