@@ -27,6 +27,30 @@ struct WireCodecTests {
         #expect(try WireSamples.coordinator().map(\.type) == CoordinatorFrameType.allCases.map(\.rawValue))
     }
 
+    @Test("a grant, which is written by hand, is what the general encoder writes")
+    func grantBytes() throws {
+        var options = RenderOptions()
+        options.profile = .a1111
+        options.eta = Decimal(string: "0.5")
+        options.loras = [.init(file: WireSamples.hash, weight: try #require(Decimal(string: "-0.8")))]
+        options.guidanceInterval = try GuidanceInterval("0.28-5.42")
+        options.zeroTerminalSNR = true
+        let awkward = "caf\u{E9} \u{1F3A8} / \\ \" \t \n \u{1}"
+        let cell = Cell(
+            fingerprint: WireSamples.hash, guidance: try #require(Decimal(string: "7.25")), height: 64,
+            negativePrompt: "", options: options, prompt: awkward, sampler: .ddim, seed: .max, steps: 3, width: 8)
+        let granted = GrantedCell(
+            key: cell.key, cell: cell, position: 5, rawPrompt: awkward, rawNegativePrompt: "-", style: "none",
+            files: [WireSamples.hash: "ink \"2\".safetensors", WireSamples.key: "v"])
+        let lease = try #require(LeaseID(hex: WireSamples.lease))
+        let grant = Grant(lease: lease, shard: 3, model: awkward, cells: [granted, granted])
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let json = grant.json()
+        #expect(String(decoding: json, as: UTF8.self) == String(decoding: try encoder.encode(grant), as: UTF8.self))
+        #expect(try JSONDecoder().decode(Grant.self, from: Data(json)) == grant)
+    }
+
     @Test("an unknown key is ignored, so that a newer version may say more")
     func unknownKey() throws {
         let frame = WireSamples.frame(type: 0x88, payload: Array(#"{"reason":"done","mood":"fine"}"#.utf8))

@@ -59,22 +59,32 @@ final class ImageStore: Sendable {
     ///
     /// - Throws: ``ImageRefusal`` when it is not what was offered, ``CoordinatorError`` when the disk failed.
     func keep(_ image: IncomingImage) async throws {
+        try await threads.runIfActive { [self] in try keepNow(image) }
+    }
+
+    /// Takes the last bytes of an upload, and does what ``keep(_:)`` does.
+    func finish(_ image: IncomingImage, with bytes: [UInt8]) async throws {
         try await threads.runIfActive { [self] in
-            let destination = directory.url.appending(path: SweepDirectory.imagePath(sha256: image.offer.sha256))
-            let folder = destination.deletingLastPathComponent().path
-            if durableFolders.withLock({ !$0.contains(folder) }) {
-                try DurableFile.makeDirectory(folder)
-                _ = durableFolders.withLock { $0.insert(folder) }
-            }
-            undecided.withLock { $0[image.offer.sha256, default: Undecided()].uploads += 1 }
-            do {
-                try image.move(to: destination.path)
-                try DurableFile.syncDirectory(folder)
-            } catch {
-                // What became of the file is not known; it is kept for whoever needs it.
-                settleNow(image.offer.sha256, isNeeded: true)
-                throw error
-            }
+            try image.append(bytes)
+            try keepNow(image)
+        }
+    }
+
+    private func keepNow(_ image: IncomingImage) throws {
+        let destination = directory.url.appending(path: SweepDirectory.imagePath(sha256: image.offer.sha256))
+        let folder = destination.deletingLastPathComponent().path
+        if durableFolders.withLock({ !$0.contains(folder) }) {
+            try DurableFile.makeDirectory(folder)
+            _ = durableFolders.withLock { $0.insert(folder) }
+        }
+        undecided.withLock { $0[image.offer.sha256, default: Undecided()].uploads += 1 }
+        do {
+            try image.move(to: destination.path)
+            try DurableFile.syncDirectory(folder)
+        } catch {
+            // What became of the file is not known; it is kept for whoever needs it.
+            settleNow(image.offer.sha256, isNeeded: true)
+            throw error
         }
     }
 

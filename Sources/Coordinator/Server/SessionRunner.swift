@@ -246,9 +246,8 @@ struct SessionRunner {
         let offer = upload.offer
         let ack: Ack
         do {
-            try await images.append(bytes, to: upload.image)
-            guard isLast else { return }
-            try await images.keep(upload.image)
+            guard isLast else { return try await images.append(bytes, to: upload.image) }
+            try await images.finish(upload.image, with: bytes)
             let elapsed = ContinuousClock.now - upload.began
             ack = await dispatcher.commit(
                 offer, of: upload.size, from: identity, uploadSeconds: elapsed / .seconds(1))
@@ -256,11 +255,12 @@ struct SessionRunner {
         } catch let refusal as ImageRefusal {
             logger.warning("image refused", metadata: ["cell": "\(offer.cell)", "reason": "\(refusal.reason)"])
             ack = Ack(cell: offer.cell, outcome: .refused, reason: refusal.reason)
+            await images.discard(upload.image)
         } catch let error as CoordinatorError {
             ack = await dispatcher.postpone(offer, because: error)
+            await images.discard(upload.image)
         }
         self.upload = nil
-        await images.discard(upload.image)
         if let due = session.abandonUpload(with: ack) { try await connection.send(.ack(due)) }
     }
 }

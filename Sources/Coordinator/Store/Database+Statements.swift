@@ -21,6 +21,14 @@ extension Database {
         try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments)
     }
 
+    /// Hands the rows of a query to `body`, each for the time of the call alone, until it returns `false`.
+    func forEachRow(
+        _ sql: String, _ arguments: StatementArguments = [], _ body: (Row) throws -> Bool
+    ) throws {
+        let rows = try Row.fetchCursor(cachedStatement(sql: sql), arguments: arguments)
+        while let row = try rows.next(), try body(row) {}
+    }
+
     /// The only number of a query that always has one.
     func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
         try Int.fetchOne(cachedStatement(sql: sql), arguments: arguments) ?? 0

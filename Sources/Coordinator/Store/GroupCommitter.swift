@@ -11,13 +11,19 @@ final class GroupCommitter: Sendable {
 
     /// A piece of work that is run in a transaction, and answered when that has ended.
     private struct Job: Sendable {
-        /// Runs the work in a savepoint; the result answers the caller, with the error of the commit if it failed.
-        let run: @Sendable (Database) -> Answer
+        /// Runs the work; the result answers the caller, with the error of the commit if it failed.
+        let run: @Sendable (Database) -> Done
         /// Answers a caller whose work was never run.
         let abandon: @Sendable (any Error) -> Void
     }
 
     private typealias Answer = @Sendable ((any Error)?) -> Void
+
+    private struct Done {
+        /// Whether the work threw, so that what it wrote must be undone.
+        let hasFailed: Bool
+        let answer: Answer
+    }
 
     private struct State {
         var waiting: [Job] = []
@@ -39,12 +45,40 @@ final class GroupCommitter: Sendable {
             enqueue(
                 Job(
                     run: { db in
-                        let outcome = Result { try Self.savepoint(db, work) }
-                        return { commitError in
+                        let outcome = Result { try work(db) }
+                        return Done(hasFailed: (try? outcome.get()) == nil) { commitError in
                             continuation.resume(with: commitError.map { .failure($0) } ?? outcome)
                         }
                     },
                     abandon: { continuation.resume(throwing: $0) }))
+        }
+    }
+
+    /// Runs `work` in a transaction of its own in which foreign keys are not looked up, and returns when it is durable.
+    ///
+    /// For rows by the million that refer to each other by construction: looking all of them up takes as long as writing.
+    func performInBulk<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            database.asyncWriteWithoutTransaction { db in
+                let outcome = Result {
+                    // Inside a transaction it would do nothing.
+                    try db.execute(sql: "PRAGMA foreign_keys = OFF")
+                    var value: Value?
+                    try db.inTransaction(.immediate) {
+                        value = try work(db)
+                        return .commit
+                    }
+                    return value
+                }
+                continuation.resume(
+                    with: Result {
+                        try db.execute(sql: "PRAGMA foreign_keys = ON")
+                        guard let value = try outcome.get() else {
+                            throw CoordinatorError.store("a transaction was skipped")
+                        }
+                        return value
+                    })
+            }
         }
     }
 
@@ -75,30 +109,27 @@ final class GroupCommitter: Sendable {
     private static func commit(_ group: [Job], to db: Database) {
         var answers: [Answer] = []
         do {
-            try db.inTransaction(.immediate) {
-                for job in group {
-                    answers.append(job.run(db))
-                    // A full disk or a failed read makes SQLite roll back everything on its own.
-                    guard db.isInsideTransaction else {
-                        throw CoordinatorError.store("it was rolled back, is the disk full?")
-                    }
+            try db.run("BEGIN IMMEDIATE")
+            let isAlone = group.count == 1
+            for job in group {
+                // A transaction of one job is undone with it.
+                if !isAlone { try db.run("SAVEPOINT job") }
+                let done = job.run(db)
+                answers.append(done.answer)
+                // A full disk or a failed read makes SQLite roll back everything on its own.
+                guard db.isInsideTransaction else {
+                    throw CoordinatorError.store("it was rolled back, is the disk full?")
                 }
-                return .commit
+                if done.hasFailed { try db.run(isAlone ? "ROLLBACK" : "ROLLBACK TO job") }
+                if !isAlone { try db.run("RELEASE job") }
             }
+            if db.isInsideTransaction { try db.run("COMMIT") }
             for answer in answers { answer(nil) }
         } catch {
+            // A transaction that can't be ended keeps the next from beginning, which then says so.
+            if db.isInsideTransaction { _ = try? db.run("ROLLBACK") }
             for answer in answers { answer(error) }
             for job in group.dropFirst(answers.count) { job.abandon(error) }
         }
-    }
-
-    private static func savepoint<Value>(_ db: Database, _ work: (Database) throws -> Value) throws -> Value {
-        var value: Value?
-        try db.inSavepoint {
-            value = try work(db)
-            return .commit
-        }
-        guard let value else { throw CoordinatorError.store("a savepoint was skipped") }
-        return value
     }
 }

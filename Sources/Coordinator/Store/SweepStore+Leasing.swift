@@ -51,11 +51,12 @@ extension SweepStore {
             let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, limit: limit, db)
             guard let model = chosen.first?.model else { return nil }
             let attempt = try Self.insertAttempt(lease, shard: shard, worker: id, at: timestamp, db)
-            for (id, _, _) in chosen {
-                try db.run(
-                    "UPDATE cell SET state = 'leased', attempt = ? WHERE id = ? AND state = 'pending'", [attempt, id])
-                try db.run("INSERT INTO attempt_cell (attempt, cell) VALUES (?, ?)", [attempt, id])
-            }
+            try Self.cover(chosen, by: attempt, db)
+            try db.run(
+                """
+                UPDATE cell SET state = 'leased', attempt = ?1
+                WHERE id IN (SELECT cell FROM attempt_cell WHERE attempt = ?1) AND state = 'pending'
+                """, [attempt])
             return Grant(lease: lease, shard: Int(shard), model: model, cells: chosen.map(\.cell))
         }
     }
@@ -69,6 +70,12 @@ extension SweepStore {
             "INSERT INTO attempt (lease, shard, worker, state, granted_at, copy_of) VALUES (?, ?, ?, 'live', ?, ?)",
             [lease.hex, shard, worker, timestamp, original])
         return db.lastInsertedRowID
+    }
+
+    /// Lets an attempt deliver cells.
+    static func cover(_ cells: [ChosenCell], by attempt: Int64, _ db: Database) throws {
+        let ids = "[" + cells.map { "\($0.id)" }.joined(separator: ",") + "]"
+        try db.run("INSERT INTO attempt_cell (attempt, cell) SELECT ?, value FROM json_each(?)", [attempt, ids])
     }
 
     /// Ends a lease and makes what is undone of it pending again, or leaves it to its copy if there is one.
@@ -204,68 +211,20 @@ extension SweepStore {
     private static func pendingCells(
         of shard: Int64, notFailedBy avoided: Int64, limit: Int, _ db: Database
     ) throws -> [ChosenCell] {
-        let rows = try db.rows(
+        let size = try db.count("SELECT cells FROM shard WHERE id = ?", [shard])
+        return try choose(
+            db,
             """
-            \(chosenCells)
             WHERE cell.shard = ? AND cell.state = 'pending' AND cell.shard IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
             ORDER BY cell.crashes > 0, max(cell.deaths, 1), EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id),
                 cell.rank
             LIMIT ?
-            """, [shard, avoided, min(max(limit, 1), WireLimits.grantedCells)])
-        let size = try db.count("SELECT cells FROM shard WHERE id = ?", [shard])
-        return try choose(rows) { row in
-            let deaths: Int = row["deaths"]
+            """, [shard, avoided, min(max(limit, 1), WireLimits.grantedCells)]
+        ) { crashes, deaths in
             // The second death halves the shard, the next one that half, and so on.
-            return row["crashes"] as Int > 0 ? 1 : deaths < 2 ? .max : max(1, deaths > 32 ? 1 : size >> (deaths - 1))
+            crashes > 0 ? 1 : deaths < 2 ? .max : max(1, deaths > 32 ? 1 : size >> (deaths - 1))
         }
-    }
-
-    typealias ChosenCell = (id: Int64, model: String, cell: GrantedCell)
-
-    /// Everything that a grant says of a cell; to be followed by a condition.
-    static let chosenCells = """
-        SELECT cell.*, fingerprint.text AS fingerprint_text, prompt.text AS prompt_text,
-            negative.text AS negative_text, model.text AS model_text, raw.text AS raw_text,
-            raw_negative.text AS raw_negative_text, style.text AS style_text, position.files AS files_text
-        FROM cell
-        JOIN phrase AS fingerprint ON fingerprint.id = cell.fingerprint
-        JOIN phrase AS prompt ON prompt.id = cell.prompt
-        JOIN phrase AS negative ON negative.id = cell.negative_prompt
-        JOIN position ON position.id = cell.position
-        JOIN phrase AS model ON model.id = position.model
-        JOIN phrase AS raw ON raw.id = position.prompt
-        JOIN phrase AS raw_negative ON raw_negative.id = position.negative_prompt
-        JOIN phrase AS style ON style.id = position.style
-        """
-
-    /// Takes rows for as long as they fit in one frame, and into the piece that each of them may be granted in.
-    static func choose(_ rows: [Row], piece: (Row) -> Int) throws -> [ChosenCell] {
-        var chosen: [ChosenCell] = []
-        var bytes = 0
-        for row in rows {
-            guard let granted = grantedCell(row) else {
-                throw CoordinatorError.store("cell \(row["id"] as Int64) holds values that no plan wrote")
-            }
-            bytes += granted.wireBytes
-            guard chosen.isEmpty || (bytes <= GrantSize.limit && chosen.count < piece(row)) else { break }
-            chosen.append((row["id"], row["model_text"], granted))
-        }
-        return chosen
-    }
-
-    private static func grantedCell(_ row: Row) -> GrantedCell? {
-        guard let key = CellKey(hex: row["key"]), let guidance = Decimal(string: row["guidance"]),
-            let seed = UInt64(row["seed"] as String), let sampler = SamplerName(rawValue: row["sampler"]),
-            let options = StoredOptions.options(row["options"]), let files = StoredOptions.files(row["files_text"])
-        else { return nil }
-        let cell = Cell(
-            fingerprint: row["fingerprint_text"], guidance: guidance, height: row["height"],
-            negativePrompt: row["negative_text"], options: options, prompt: row["prompt_text"], sampler: sampler,
-            seed: seed, steps: row["steps"], width: row["width"])
-        return GrantedCell(
-            key: key, cell: cell, position: row["position"], rawPrompt: row["raw_text"],
-            rawNegativePrompt: row["raw_negative_text"], style: row["style_text"], files: files)
     }
 
     /// - Returns: Whether the cell is parked now.

@@ -62,19 +62,17 @@ extension SweepStore {
             guard let copied, let worker: Int64 = copied["worker"] else { return nil }
             let shard: Int64 = copied["shard"]
             let id: Int64 = copied["id"]
-            let rows = try db.rows(
+            let chosen = try Self.choose(
+                db,
                 """
-                \(Self.chosenCells)
                 WHERE cell.attempt = ? AND cell.crashes = 0
                     AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
                 ORDER BY cell.rank DESC LIMIT \(WireLimits.grantedCells)
-                """, [id, worker])
-            let chosen = try Self.choose(rows) { _ in .max }
+                """, [id, worker]
+            ) { _, _ in .max }
             guard let model = chosen.first?.model else { return nil }
             let attempt = try Self.insertAttempt(lease, shard: shard, worker: worker, copyOf: id, at: timestamp, db)
-            for (cell, _, _) in chosen {
-                try db.run("INSERT INTO attempt_cell (attempt, cell) VALUES (?, ?)", [attempt, cell])
-            }
+            try Self.cover(chosen, by: attempt, db)
             return Grant(lease: lease, shard: Int(shard), model: model, cells: chosen.map(\.cell))
         }
     }

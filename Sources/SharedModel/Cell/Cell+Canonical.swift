@@ -7,12 +7,12 @@ extension Cell {
     /// Keys in alphabetical order, no white space, texts escaped no more than JSON demands (`\"`, `\\`, the short
     /// escapes, `\u00xx` for other control characters), numbers without trailing zeros, no options that are not set.
     package var canonicalJSON: [UInt8] {
-        CanonicalRow(of: self).json(guidance: guidance.canonicalText)
+        CanonicalRow(of: self).json(guidance: Array(guidance.canonicalText.utf8))
     }
 
     /// SHA-256 of the canonical JSON.
     package var key: CellKey {
-        CanonicalRow(of: self).key(guidance: guidance.canonicalText)
+        CanonicalRow(of: self).key(guidance: Array(guidance.canonicalText.utf8))
     }
 }
 
@@ -43,18 +43,14 @@ struct CanonicalRow {
         self.tail = tail
     }
 
-    /// The canonical JSON of the row's cell with this guidance, a canonical decimal.
-    func json(guidance: String) -> [UInt8] {
-        head + Array(guidance.utf8) + tail
+    /// The canonical JSON of the row's cell with this guidance, a canonical decimal in ASCII.
+    func json(guidance: [UInt8]) -> [UInt8] {
+        head + guidance + tail
     }
 
-    /// The key of the row's cell with this guidance, a canonical decimal.
-    func key(guidance: String) -> CellKey {
-        var hash = SHA256()
-        hash.update(data: head)
-        hash.update(data: Array(guidance.utf8))
-        hash.update(data: tail)
-        return CellKey(hash.finalize())
+    /// The key of the row's cell with this guidance, a canonical decimal in ASCII.
+    func key(guidance: [UInt8]) -> CellKey {
+        CellKey(SHA256.hash(data: json(guidance: guidance)))
     }
 }
 

@@ -41,6 +41,16 @@ package struct Cell: Hashable, Sendable {
     }
 }
 
+extension Cell {
+    /// Whether everything but the guidance is equal, texts by their bytes.
+    package func differsInGuidanceAlone(from other: Cell) -> Bool {
+        steps == other.steps && width == other.width && height == other.height && seed == other.seed
+            && sampler == other.sampler && fingerprint.hasSameBytes(as: other.fingerprint)
+            && prompt.hasSameBytes(as: other.prompt) && negativePrompt.hasSameBytes(as: other.negativePrompt)
+            && options == other.options
+    }
+}
+
 extension Cell: Codable {
     private enum CodingKeys: String, CodingKey {
         case fingerprint, guidance, height, negativePrompt, options, prompt, sampler, seed, steps, width

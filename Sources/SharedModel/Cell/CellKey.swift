@@ -24,18 +24,36 @@ package struct CellKey: Hashable, Sendable {
         }
     }
 
+    /// Length of ``hex``.
+    package static let digits = 64
+
     /// 64 lower-case hexadecimal digits.
     package var hex: String {
-        String(unsafeUninitializedCapacity: 64) { digits in
-            var index = 0
-            for word in [words.0, words.1, words.2, words.3] {
-                for shift in stride(from: 60, through: 0, by: -4) {
-                    let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
-                    digits[index] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
-                    index += 1
-                }
-            }
-            return index
+        String(unsafeUninitializedCapacity: Self.digits) { buffer in
+            fill(buffer)
+            return Self.digits
+        }
+    }
+
+    /// Appends ``hex`` in ASCII, without the text in between: for who writes down millions of keys.
+    package func appendHex(to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.digits) { buffer in
+            fill(buffer)
+            bytes.append(contentsOf: buffer)
+        }
+    }
+
+    private func fill(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+        fill(buffer, from: 0, with: words.0)
+        fill(buffer, from: 16, with: words.1)
+        fill(buffer, from: 32, with: words.2)
+        fill(buffer, from: 48, with: words.3)
+    }
+
+    private func fill(_ buffer: UnsafeMutableBufferPointer<UInt8>, from start: Int, with word: UInt64) {
+        for digit in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * digit)) & 0xF
+            buffer.initializeElement(at: start + digit, to: nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
         }
     }
 

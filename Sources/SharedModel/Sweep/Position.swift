@@ -41,3 +41,11 @@ package struct Position: Codable, Equatable, Sendable {
         self.files = files
     }
 }
+
+extension Position {
+    /// Whether the model's name, the prompts and the style are equal by their bytes.
+    package func sharesTexts(with other: Position) -> Bool {
+        model.hasSameBytes(as: other.model) && prompt.hasSameBytes(as: other.prompt)
+            && negativePrompt.hasSameBytes(as: other.negativePrompt) && style.hasSameBytes(as: other.style)
+    }
+}

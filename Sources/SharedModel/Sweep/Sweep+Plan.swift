@@ -21,7 +21,35 @@ extension Sweep {
         } catch {
             throw SharedModelError.sweep(file: name, line: nil, problem: error)
         }
-        return SweepPlanner(sweep: self, settings: try settings(fingerprints, files), texts: try texts()).plan()
+        let (settings, texts) = (try settings(fingerprints, files), try texts())
+        let grid = PlannedGrid(
+            settings: settings, texts: texts, guidance: guidance,
+            shardSize: granted(longest: Self.longestGrantedCell(settings, texts)))
+        return SweepPlan(
+            name: name, source: source, positions: grid.positions, cells: grid.cells, shards: grid.shards)
+    }
+
+    /// The sweep's shard size, or less where long texts would make a grant outgrow a frame of the wire.
+    private func granted(longest: Int) -> Int {
+        let room = WireLimits.controlFrameBytes - 32 * 1024
+        return max(1, min(shardSize, WireLimits.grantedCells, room / max(longest, 1)))
+    }
+
+    /// An upper bound of the bytes that a cell takes in a grant.
+    private static func longestGrantedCell(_ settings: [GridSetting], _ texts: [GridText]) -> Int {
+        // JSON writes a byte as two at most (control characters other than \n and \t are refused earlier). A grant
+        // repeats the texts for every cell; 1 KiB stands for the keys, numbers and hexadecimal digits around them, and
+        // 32 KiB for the grant's own fields.
+        let longest = texts.reduce(0) { longest, text in
+            let lengths = [
+                text.prompt, text.negativePrompt, text.style, text.composedPrompt, text.composedNegativePrompt,
+            ].map(\.utf8.count)
+            return max(longest, 2 * lengths.reduce(0, +) + 1024)
+        }
+        let options = settings.reduce(0) { longest, setting in
+            max(longest, setting.key.options.canonicalJSON.count + GrantedCell.wireBytes(ofFiles: setting.files))
+        }
+        return longest + options
     }
 
     /// Everything of a position but texts and guidance, in grid order.
@@ -86,7 +114,7 @@ extension Sweep {
 }
 
 /// The part of a position that is neither text nor guidance.
-struct GridSetting {
+struct GridSetting: Sendable {
     /// The name as the sweep has it.
     let model: String
     /// The names of LoRAs and VAE as the sweep has them, by fingerprint.
@@ -94,7 +122,7 @@ struct GridSetting {
     let key: Key
 
     /// What of it decides pixels.
-    struct Key: Hashable {
+    struct Key: Hashable, Sendable {
         let fingerprint: String
         let options: RenderOptions
         let size: ImageSize
@@ -105,7 +133,7 @@ struct GridSetting {
 }
 
 /// A prompt and a negative prompt in a style.
-struct GridText {
+struct GridText: Sendable {
     let prompt: String
     let negativePrompt: String
     let style: String

@@ -4,18 +4,39 @@ package struct SweepPlan: Equatable, Sendable {
     /// The sweep file as it was read, byte for byte.
     package var source: String
     /// All points of the grid, in grid order.
-    package var positions: [Position]
+    package var positions: PlanList<Position>
     /// The distinct cells, in the order of their first position.
-    package var cells: [PlannedCell]
+    package var cells: PlanList<PlannedCell>
     /// Runs of cells that share work, in the order in which they are to be granted: coarse to fine.
-    package var shards: [Shard]
+    package var shards: PlanList<Shard>
 
     package init(name: String, source: String, positions: [Position], cells: [PlannedCell], shards: [Shard]) {
+        self.init(
+            name: name, source: source, positions: PlanList(positions), cells: PlanList(cells),
+            shards: PlanList(shards))
+    }
+
+    init(
+        name: String, source: String, positions: PlanList<Position>, cells: PlanList<PlannedCell>,
+        shards: PlanList<Shard>
+    ) {
         self.name = name
         self.source = source
         self.positions = positions
         self.cells = cells
         self.shards = shards
+    }
+}
+
+extension SweepPlan {
+    /// Hands on the first of every run of neighbouring cells that differ in guidance alone.
+    package func forEachRow(_ body: (PlannedCell) throws -> Void) rethrows {
+        var last: Cell?
+        for planned in cells {
+            if let last, planned.cell.differsInGuidanceAlone(from: last) { continue }
+            last = planned.cell
+            try body(planned)
+        }
     }
 }
 

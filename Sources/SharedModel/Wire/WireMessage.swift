@@ -24,6 +24,9 @@ package protocol WireMessage: Equatable, Sendable {
 protocol WirePayload: Codable {
     /// - Throws: ``WireError`` for the first value out of its bounds.
     func validate() throws(WireError)
+
+    /// The payload in UTF-8: keys in alphabetical order, no white space.
+    func json() throws -> [UInt8]
 }
 
 extension WirePayload {
@@ -40,13 +43,17 @@ extension WirePayload {
 
     func write(_ frame: String, into buffer: inout ByteBuffer) throws(WireError) {
         try validate()
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
-            buffer.writeBytes(try encoder.encode(self))
+            buffer.writeBytes(try json())
         } catch {
             throw .malformed(frame: frame, problem: "it can't be written as JSON")
         }
+    }
+
+    func json() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(self))
     }
 
     private static func problem(of error: any Error) -> String {

@@ -7,8 +7,8 @@ import SharedModel
 
 /// The two threads that may block: the engine's, and the spool's, which writes one image while the next is rendered.
 ///
-/// `@unchecked Sendable`: `engine` and `record` are touched by blocks on `engineThread` alone, `directory` and `spool` by blocks on
-/// `spoolThread` alone, each a pool of a single thread; everything else is constant.
+/// `@unchecked Sendable`: `engine` and `record` are touched by blocks on `engineThread` alone, `directory`, `spool` and `latest` by
+/// blocks on `spoolThread` alone, each a pool of a single thread; everything else is constant.
 final class RenderHost: @unchecked Sendable {
     let control = RenderControl()
     private let engineThread = NIOThreadPool(numberOfThreads: 1)
@@ -19,6 +19,8 @@ final class RenderHost: @unchecked Sendable {
     /// Held for its lock.
     private var directory: SpoolDirectory?
     private var spool: Spool?
+    /// The image that was spooled last: mostly the next to be sent, and then it needs not be read back.
+    private var latest: (entry: SpoolEntry, png: [UInt8])?
 
     init(logger: Logger) {
         self.logger = logger
@@ -93,6 +95,10 @@ final class RenderHost: @unchecked Sendable {
     func load(_ entry: SpoolEntry, then use: @escaping @Sendable ([UInt8]?) -> Void) {
         spoolThread.submit { [self] state in
             guard state == .active else { return }
+            if let latest, latest.entry == entry {
+                self.latest = nil
+                return use(latest.png)
+            }
             do {
                 use(try spool?.read(entry))
             } catch {
@@ -115,6 +121,7 @@ final class RenderHost: @unchecked Sendable {
         engineThread.shutdownGracefully { _ in }
         spoolThread.submit { [self] _ in
             spool = nil
+            latest = nil
             directory = nil
         }
         do {
@@ -152,6 +159,7 @@ final class RenderHost: @unchecked Sendable {
         } catch {
             return .spoolBroken(lease, reason: "\(error)")
         }
+        latest = (entry, png)
         return .spooled(entry)
     }
 }

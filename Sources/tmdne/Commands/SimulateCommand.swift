@@ -88,6 +88,9 @@ struct SimulateCommand: AsyncParsableCommand {
         if let seconds = report.allJoinedSeconds {
             Console.print("  all of them after \(ProgressText.rounded(seconds)) s")
         }
+        if let seconds = report.allBackSeconds {
+            Console.print("  all of them back after \(ProgressText.rounded(seconds)) s")
+        }
         Console.print("  \(count.leases) leases, \(ProgressText.rounded(report.leasesPerSecond)) a second")
         Console.print("  \(count.images) images, \(ProgressText.rounded(report.imagesPerSecond)) a second")
         Console.print("  \(count.bytes / 1_000_000) MB, \(ProgressText.rounded(report.megabytesPerSecond)) MB a second")
@@ -101,15 +104,33 @@ private struct LoadReport: Encodable {
     var seconds = 0.0
     /// Until every worker was connected at once; `nil` when that never was so.
     var allJoinedSeconds: Double?
+    /// How long it took the last time that they had all been lost and came back.
+    var allBackSeconds: Double?
+    /// Until the first lease was granted.
+    var firstLeaseSeconds: Double?
     var leasesPerSecond = 0.0
     var imagesPerSecond = 0.0
     /// Of 1,000,000 bytes.
     var megabytesPerSecond = 0.0
 
+    private var lostAt: Double?
+
+    private enum CodingKeys: String, CodingKey {
+        case count, seconds, allJoinedSeconds, allBackSeconds, firstLeaseSeconds
+        case leasesPerSecond, imagesPerSecond, megabytesPerSecond
+    }
+
     mutating func take(_ count: LoadCount, workers: Int, at seconds: Double) {
         self.count = count
         self.seconds = seconds
-        if allJoinedSeconds == nil, count.connected >= workers { allJoinedSeconds = seconds }
+        if count.connected >= workers {
+            if allJoinedSeconds == nil { allJoinedSeconds = seconds }
+            if let lostAt { allBackSeconds = seconds - lostAt }
+            lostAt = nil
+        } else if allJoinedSeconds != nil, lostAt == nil {
+            lostAt = seconds
+        }
+        if firstLeaseSeconds == nil, count.leases > 0 { firstLeaseSeconds = seconds }
         guard seconds > 0 else { return }
         leasesPerSecond = Double(count.leases) / seconds
         imagesPerSecond = Double(count.images) / seconds

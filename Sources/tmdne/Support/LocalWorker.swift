@@ -22,6 +22,10 @@ struct WorkerOptions: ParsableArguments {
         help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
     var memory: MemorySize?
 
+    @Option(
+        help: .init("Renders nothing: a picture of squares after so many seconds.", visibility: .hidden))
+    var nullEngine: Double?
+
     @Option(help: "Directory for finished images that are not acknowledged yet; ~/.cache/tmdne unless given.")
     var cache: String?
 }
@@ -44,6 +48,9 @@ struct LocalWorker {
         let memory = options.memory ?? .physical
         let link = fetchesModels ? ModelLink() : nil
         let cache = ModelCache(cache: configuration.cache, link: link)
+        if let seconds = options.nullEngine {
+            return WorkerService(configuration, logger: logger) { NullEngine(delay: .seconds(seconds)) }
+        }
         return WorkerService(configuration, link: link, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
             let find = { (name: String, fingerprint: String) throws -> String in

@@ -33,10 +33,10 @@ struct PlannedSweep {
     /// Tells what can't be rendered before anything is: models with their LoRAs and autoencoders, from configs and headers.
     private func check() throws {
         var checked: [String: Set<RenderOptions.Composition>] = [:]
-        for planned in plan.cells {
+        try plan.forEachRow { planned in
             let position = plan.positions[planned.firstPosition]
             let composition = planned.cell.options.composition
-            guard checked[position.model, default: []].insert(composition).inserted else { continue }
+            guard checked[position.model, default: []].insert(composition).inserted else { return }
             try composition.applied(to: model(position.model), names: position.files) { name, _ in try file(name) }
                 .check()
         }
@@ -56,9 +56,9 @@ struct PlannedSweep {
     /// - Throws: What is wrong with a model's tokenizer.
     func warnings() throws -> [String] {
         var known: [String: TruncationReport] = [:]
-        for planned in plan.cells {
+        try plan.forEachRow { planned in
             let model = plan.positions[planned.firstPosition].model
-            guard let files = models[model] else { continue }
+            guard let files = models[model] else { return }
             var report = try known[model] ?? TruncationReport(tokenizer: files.tokenizers()[0])
             report.add(planned.cell)
             known[model] = report
