@@ -2,18 +2,27 @@
 #include "parallel.h"
 #include "vector.h"
 
-// F(4x4, 3x3) of Lavin and Gray (2016), equation 4 and the matrices of their section 4: interpolation at 0, ±1, ±2 and infinity.
+// F(4x4, 3x3) and F(2x2, 3x3) of Lavin and Gray (2016), equation 4 and the matrices of their section 4: interpolation at 0,
+// ±1, infinity, and for the larger tile ±2. `out` is the side of a tile, a constant after inlining, and `out` + 2 that of
+// the input that it needs.
 
-enum { OUTPUT = 4, INPUT = 6, POINTS = INPUT * INPUT };
+enum { LANES = 16, MOST_OUT = 4, MOST_IN = MOST_OUT + 2 };
 
-struct input_pass {
-    const float *x;
-    float *v;
+struct pass {
+    const float *x, *bias, *residual;  // pictures, or products of tiles
+    float *y;                          // tiles, or pictures
     size_t height, width, channels, down, across, first, rows;
 };
 
-// The rows of B^T applied to six values.
-TMDNE_INLINE void input_line(const f32x16 *d, size_t step, f32x16 *v) {
+// The rows of B^T applied to `out` + 2 values.
+TMDNE_INLINE void input_line(size_t out, const f32x16 *d, size_t step, f32x16 *v) {
+    if (out == 2) {
+        v[0] = d[0] - d[2 * step];
+        v[step] = d[step] + d[2 * step];
+        v[2 * step] = d[2 * step] - d[step];
+        v[3 * step] = d[step] - d[3 * step];
+        return;
+    }
     f32x16 d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
     f32x16 even = d4 - d2 * 4.0f, odd = d3 - d1 * 4.0f, outer = d4 - d2, inner = (d3 - d1) * 2.0f;
     v[0] = d0 * 4.0f - d2 * 5.0f + d4;
@@ -24,43 +33,44 @@ TMDNE_INLINE void input_line(const f32x16 *d, size_t step, f32x16 *v) {
     v[5 * step] = d1 * 4.0f - d3 * 5.0f + d5;
 }
 
-TMDNE_CLONES static void transform_input(const void *context, size_t begin, size_t end) {
-    const struct input_pass *p = context;
-    size_t tiles = p->down * p->across, plane = p->rows * p->channels;
+TMDNE_INLINE void transform_input(size_t out, const struct pass *p, size_t begin, size_t end) {
+    size_t in = out + 2, tiles = p->down * p->across, plane = p->rows * p->channels;
     for (size_t row = begin; row < end; row++) {
-        size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * OUTPUT,
-               left = tile % p->across * OUTPUT;
+        size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * out,
+               left = tile % p->across * out;
         const float *x = p->x + image * p->height * p->width * p->channels;
-        float *v = p->v + row * p->channels;
-        for (size_t c = 0; c < p->channels; c += 16) {
-            f32x16 d[POINTS], half[POINTS];
-            for (size_t i = 0; i < INPUT; i++) {
-                for (size_t j = 0; j < INPUT; j++) {
+        float *v = p->y + row * p->channels;
+        for (size_t c = 0; c < p->channels; c += LANES) {
+            f32x16 d[MOST_IN * MOST_IN], half[MOST_IN * MOST_IN];
+            for (size_t i = 0; i < in; i++) {
+                for (size_t j = 0; j < in; j++) {
                     // One beyond each edge is padding; unsigned, so that what lies before the first is beyond too.
                     size_t h = top + i - 1, w = left + j - 1;
                     if (h < p->height && w < p->width)
-                        load16(&d[i * INPUT + j], x + (h * p->width + w) * p->channels + c);
+                        load16(&d[i * in + j], x + (h * p->width + w) * p->channels + c);
                     else
-                        d[i * INPUT + j] = (f32x16){0};
+                        d[i * in + j] = (f32x16){0};
                 }
             }
-            for (size_t j = 0; j < INPUT; j++) input_line(d + j, INPUT, half + j);
-            for (size_t i = 0; i < INPUT; i++) {
-                input_line(half + i * INPUT, 1, d + i * INPUT);
-                for (size_t j = 0; j < INPUT; j++) store16(v + (i * INPUT + j) * plane + c, &d[i * INPUT + j]);
+            for (size_t j = 0; j < in; j++) input_line(out, d + j, in, half + j);
+            for (size_t i = 0; i < in; i++) {
+                input_line(out, half + i * in, 1, d + i * in);
+                for (size_t j = 0; j < in; j++) store16(v + (i * in + j) * plane + c, &d[i * in + j]);
             }
         }
     }
 }
 
-struct output_pass {
-    const float *m, *bias, *residual;
-    float *y;
-    size_t height, width, channels, down, across, first, rows;
-};
+TMDNE_CLONES static void input_of_4(const void *pass, size_t begin, size_t end) { transform_input(4, pass, begin, end); }
+TMDNE_CLONES static void input_of_2(const void *pass, size_t begin, size_t end) { transform_input(2, pass, begin, end); }
 
-// The rows of A^T applied to six values.
-TMDNE_INLINE void output_line(const f32x16 *m, size_t step, f32x16 *y, size_t y_step) {
+// The rows of A^T applied to `out` + 2 values.
+TMDNE_INLINE void output_line(size_t out, const f32x16 *m, size_t step, f32x16 *y, size_t y_step) {
+    if (out == 2) {
+        y[0] = m[0] + m[step] + m[2 * step];
+        y[y_step] = m[step] - m[2 * step] - m[3 * step];
+        return;
+    }
     f32x16 sum1 = m[step] + m[2 * step], difference1 = m[step] - m[2 * step];
     f32x16 sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
     y[0] = m[0] + sum1 + sum2;
@@ -69,25 +79,24 @@ TMDNE_INLINE void output_line(const f32x16 *m, size_t step, f32x16 *y, size_t y_
     y[3 * y_step] = difference1 + difference2 * 8.0f + m[5 * step];
 }
 
-TMDNE_CLONES static void transform_output(const void *context, size_t begin, size_t end) {
-    const struct output_pass *p = context;
-    size_t tiles = p->down * p->across, plane = p->rows * p->channels;
+TMDNE_INLINE void transform_output(size_t out, const struct pass *p, size_t begin, size_t end) {
+    size_t in = out + 2, tiles = p->down * p->across, plane = p->rows * p->channels;
     for (size_t row = begin; row < end; row++) {
-        size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * OUTPUT,
-               left = tile % p->across * OUTPUT;
+        size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * out,
+               left = tile % p->across * out;
         size_t origin = image * p->height * p->width * p->channels;
-        const float *m = p->m + row * p->channels;
-        for (size_t c = 0; c < p->channels; c += 16) {
-            f32x16 points[POINTS], half[OUTPUT * INPUT], y[OUTPUT * OUTPUT], bias;
+        const float *m = p->x + row * p->channels;
+        for (size_t c = 0; c < p->channels; c += LANES) {
+            f32x16 points[MOST_IN * MOST_IN], half[MOST_OUT * MOST_IN], y[MOST_OUT * MOST_OUT], bias;
             load16(&bias, p->bias + c);
-            for (size_t i = 0; i < POINTS; i++) load16(&points[i], m + i * plane + c);
-            for (size_t j = 0; j < INPUT; j++) output_line(points + j, INPUT, half + j, INPUT);
-            for (size_t i = 0; i < OUTPUT; i++) {
-                output_line(half + i * INPUT, 1, y + i * OUTPUT, 1);
-                for (size_t j = 0; j < OUTPUT; j++) {
+            for (size_t i = 0; i < in * in; i++) load16(&points[i], m + i * plane + c);
+            for (size_t j = 0; j < in; j++) output_line(out, points + j, in, half + j, in);
+            for (size_t i = 0; i < out; i++) {
+                output_line(out, half + i * in, 1, y + i * out, 1);
+                for (size_t j = 0; j < out; j++) {
                     size_t h = top + i, w = left + j, place = origin + (h * p->width + w) * p->channels + c;
                     if (h >= p->height || w >= p->width) continue;
-                    f32x16 value = y[i * OUTPUT + j] + bias;
+                    f32x16 value = y[i * out + j] + bias;
                     if (p->residual) {
                         f32x16 residual;
                         load16(&residual, p->residual + place);
@@ -100,26 +109,32 @@ TMDNE_CLONES static void transform_output(const void *context, size_t begin, siz
     }
 }
 
-size_t tmdne_winograd_points(void) { return POINTS; }
+TMDNE_CLONES static void output_of_4(const void *pass, size_t begin, size_t end) { transform_output(4, pass, begin, end); }
+TMDNE_CLONES static void output_of_2(const void *pass, size_t begin, size_t end) { transform_output(2, pass, begin, end); }
 
-size_t tmdne_winograd_tiles(size_t images, size_t height, size_t width) {
-    return images * ((height + OUTPUT - 1) / OUTPUT) * ((width + OUTPUT - 1) / OUTPUT);
+size_t tmdne_winograd_points(size_t tile) { return (tile + 2) * (tile + 2); }
+
+size_t tmdne_winograd_tiles(size_t tile, size_t images, size_t height, size_t width) {
+    return images * ((height + tile - 1) / tile) * ((width + tile - 1) / tile);
 }
 
 void tmdne_winograd_input(
-    const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows) {
-    struct input_pass pass = {
-        x, v, height, width, channels, (height + OUTPUT - 1) / OUTPUT, (width + OUTPUT - 1) / OUTPUT, first, rows};
-    tmdne_parallel(rows, rows * channels * POINTS, transform_input, &pass);
+    size_t tile, const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows) {
+    struct pass pass = {
+        x,      NULL,  NULL,     v, height, width, channels, (height + tile - 1) / tile, (width + tile - 1) / tile,
+        first, rows};
+    size_t work = rows * channels * tmdne_winograd_points(tile);
+    tmdne_parallel(rows, work, tile == 4 ? input_of_4 : input_of_2, &pass);
 }
 
 void tmdne_winograd_output(
-    const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width, size_t channels,
-    size_t first, size_t rows) {
-    struct output_pass pass = {
-        m,     bias, residual, y, height, width, channels, (height + OUTPUT - 1) / OUTPUT, (width + OUTPUT - 1) / OUTPUT,
+    size_t tile, const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width,
+    size_t channels, size_t first, size_t rows) {
+    struct pass pass = {
+        m,     bias, residual, y, height, width, channels, (height + tile - 1) / tile, (width + tile - 1) / tile,
         first, rows};
-    tmdne_parallel(rows, rows * channels * POINTS, transform_output, &pass);
+    size_t work = rows * channels * tmdne_winograd_points(tile);
+    tmdne_parallel(rows, work, tile == 4 ? output_of_4 : output_of_2, &pass);
 }
 
 struct weights_pass {
@@ -130,8 +145,16 @@ struct weights_pass {
 };
 
 // The rows of G applied to three values.
-TMDNE_INLINE void weights_line(const f32x16 *w, size_t step, f32x16 *u, size_t u_step) {
-    f32x16 ends = w[0] + w[2 * step], far = w[0] * (1.0f / 24) + w[2 * step] * (1.0f / 6), middle = w[step] * (1.0f / 12);
+TMDNE_INLINE void weights_line(size_t out, const f32x16 *w, size_t step, f32x16 *u, size_t u_step) {
+    f32x16 ends = w[0] + w[2 * step];
+    if (out == 2) {
+        u[0] = w[0];
+        u[u_step] = (ends + w[step]) * 0.5f;
+        u[2 * u_step] = (ends - w[step]) * 0.5f;
+        u[3 * u_step] = w[2 * step];
+        return;
+    }
+    f32x16 far = w[0] * (1.0f / 24) + w[2 * step] * (1.0f / 6), middle = w[step] * (1.0f / 12);
     u[0] = w[0] * 0.25f;
     u[u_step] = (ends + w[step]) * (-1.0f / 6);
     u[2 * u_step] = (ends - w[step]) * (-1.0f / 6);
@@ -141,27 +164,36 @@ TMDNE_INLINE void weights_line(const f32x16 *w, size_t step, f32x16 *u, size_t u
 }
 
 // Sixteen outputs at a time.
-TMDNE_CLONES static void transform_weights(const void *context, size_t begin, size_t end) {
-    const struct weights_pass *p = context;
-    size_t plane = p->inputs * p->outputs, step = p->in_panels ? 16 : p->outputs;
+TMDNE_INLINE void transform_weights(size_t out, const struct weights_pass *p, size_t begin, size_t end) {
+    size_t in = out + 2, plane = p->inputs * p->outputs, step = p->in_panels ? LANES : p->outputs;
     for (size_t block = begin; block < end; block++) {
-        float *u = p->u + block * 16 * (p->in_panels ? p->inputs : 1);
+        float *u = p->u + block * LANES * (p->in_panels ? p->inputs : 1);
         for (size_t i = 0; i < p->inputs; i++) {
-            f32x16 w[9], half[INPUT * 3], line[INPUT];
-            for (size_t lane = 0; lane < 16; lane++) {
-                const float *source = p->weights + ((block * 16 + lane) * p->inputs + i) * 9;
+            f32x16 w[9], half[MOST_IN * 3], line[MOST_IN];
+            for (size_t lane = 0; lane < LANES; lane++) {
+                const float *source = p->weights + ((block * LANES + lane) * p->inputs + i) * 9;
                 for (size_t k = 0; k < 9; k++) w[k][lane] = source[k];
             }
-            for (size_t b = 0; b < 3; b++) weights_line(w + b, 3, half + b, 3);
-            for (size_t a = 0; a < INPUT; a++) {
-                weights_line(half + a * 3, 1, line, 1);
-                for (size_t b = 0; b < INPUT; b++) store16(u + (a * INPUT + b) * plane + i * step, &line[b]);
+            for (size_t b = 0; b < 3; b++) weights_line(out, w + b, 3, half + b, 3);
+            for (size_t a = 0; a < in; a++) {
+                weights_line(out, half + a * 3, 1, line, 1);
+                for (size_t b = 0; b < in; b++) store16(u + (a * in + b) * plane + i * step, &line[b]);
             }
         }
     }
 }
 
-void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs, int in_panels) {
+TMDNE_CLONES static void weights_of_4(const void *pass, size_t begin, size_t end) {
+    transform_weights(4, pass, begin, end);
+}
+
+TMDNE_CLONES static void weights_of_2(const void *pass, size_t begin, size_t end) {
+    transform_weights(2, pass, begin, end);
+}
+
+void tmdne_winograd_weights(
+    size_t tile, const float *weights, float *u, size_t outputs, size_t inputs, int in_panels) {
     struct weights_pass pass = {weights, u, outputs, inputs, in_panels};
-    tmdne_parallel(outputs / 16, outputs * inputs * POINTS, transform_weights, &pass);
+    size_t work = outputs * inputs * tmdne_winograd_points(tile);
+    tmdne_parallel(outputs / LANES, work, tile == 4 ? weights_of_4 : weights_of_2, &pass);
 }

@@ -77,22 +77,23 @@ void tmdne_resize_nearest(
 // y[rows][a_channels + b_channels] = a beside b.
 void tmdne_concatenate(const float *a, size_t a_channels, const float *b, size_t b_channels, float *y, size_t rows);
 
-// Winograd's F(4x4, 3x3) (Lavin and Gray 2016) around a product that the caller makes: a 3x3 convolution of stride 1 and
-// padding 1 over x[images][height][width][channels] with a quarter of the multiplications. Tiles are 4x4 outputs, counted
-// through all images; both channel counts are multiples of 16.
+// Winograd's F(4x4, 3x3) or F(2x2, 3x3) (Lavin and Gray 2016), by the side of a `tile`, around a product that the caller makes:
+// a 3x3 convolution of stride 1 and padding 1 over x[images][height][width][channels] with 1/4 or 4/9 of the
+// multiplications. Tiles are counted through all images; both channel counts are multiples of 16.
 //
-// u[36][inputs][outputs], or of each of the 36 matrices the panels that tmdne_multiply takes, of
-// weights[outputs][inputs][3][3].
-size_t tmdne_winograd_points(void);
-size_t tmdne_winograd_tiles(size_t images, size_t height, size_t width);
-void tmdne_winograd_weights(const float *weights, float *u, size_t outputs, size_t inputs, int in_panels);
-// v[36][rows][channels] of the tiles first ..< first + rows.
+// Points of a transformed tile: 36 or 16.
+size_t tmdne_winograd_points(size_t tile);
+size_t tmdne_winograd_tiles(size_t tile, size_t images, size_t height, size_t width);
+// u[points][inputs][outputs], or of each point's matrix the panels that tmdne_multiply takes, of weights[outputs][inputs][3][3].
+void tmdne_winograd_weights(
+    size_t tile, const float *weights, float *u, size_t outputs, size_t inputs, int in_panels);
+// v[points][rows][channels] of the tiles first ..< first + rows.
 void tmdne_winograd_input(
-    const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows);
-// y, where the tiles lie, from m[36][rows][channels] = v u; adds the bias and, unless NULL, a residual of y's shape.
+    size_t tile, const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows);
+// y, where the tiles lie, from m[points][rows][channels] = v u; adds the bias and, unless NULL, a residual of y's shape.
 void tmdne_winograd_output(
-    const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width, size_t channels,
-    size_t first, size_t rows);
+    size_t tile, const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width,
+    size_t channels, size_t first, size_t rows);
 
 // y[count] of half-precision (IEEE 754) or bfloat16 numbers, little-endian and not aligned.
 void tmdne_widen_halves(const void *x, float *y, size_t count);

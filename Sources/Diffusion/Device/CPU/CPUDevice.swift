@@ -70,10 +70,10 @@ package final class CPUDevice: Device {
     }
 
     /// What multiplies the transformed tiles of a fast convolution.
-    func tileProduct(inputs: Int, outputs: Int) throws -> any TileProduct {
+    func tileProduct(points: Int, inputs: Int, outputs: Int) throws -> any TileProduct {
         hasOwnProducts
-            ? PanelTileProduct(inputs: inputs, outputs: outputs)
-            : try OneDNNTileProduct(library: library, inputs: inputs, outputs: outputs)
+            ? PanelTileProduct(points: points, inputs: inputs, outputs: outputs)
+            : try OneDNNTileProduct(library: library, points: points, inputs: inputs, outputs: outputs)
     }
 
     package func linear(

@@ -1,32 +1,44 @@
 import CKernels
 
-/// A 3x3 convolution by Winograd's F(4x4, 3x3) (Lavin and Gray 2016): a quarter of the multiplications of the direct way.
+/// A 3x3 convolution by Winograd's F(4x4, 3x3), with a quarter of the multiplications of the direct way, or F(2x2, 3x3), with
+/// 4/9 of them (Lavin and Gray 2016).
 ///
 /// Our own transforms around a product of matrices, instead of oneDNN's own Winograd: that one wants another layout of the
 /// pictures, exists in 2.x on AVX-512 alone, and picks its way by batch and threads, so that an image's bytes would
-/// depend on its neighbours. Here a tile of 4x4 pixels is computed alike wherever it stands.
+/// depend on its neighbours. Here a tile is computed alike wherever it stands.
 final class WinogradConvolution: ConvolutionKernel {
     private let device: CPUDevice
     private let shape: ConvolutionShape
+    private let tile: Int
+    private let points: Int
     private let weights: PackedWeights
     private let bias: CPUBuffer
     private let product: any TileProduct
 
     /// Whether a convolution is one that this way is made for, and faster at.
     ///
-    /// The transforms work on 16 channels at a time. Below `fewestChannels` they cost what the products save; beyond
-    /// `mostWeights` the transformed weights, four times the plain ones, cost more memory than the time is worth: such
-    /// layers stand at a UNet's lowest resolutions, where there are few pixels.
+    /// The transforms work on 16 channels at a time. Below `fewestChannels` they cost what the products save.
     static func suits(_ shape: ConvolutionShape) -> Bool {
         shape.kernel == 3 && shape.stride == 1 && shape.padding == 1
             && shape.inputs.isMultiple(of: 16) && shape.outputs.isMultiple(of: 16)
-            && min(shape.inputs, shape.outputs) >= fewestChannels && shape.inputs * shape.outputs <= mostWeights
+            && min(shape.inputs, shape.outputs) >= fewestChannels
     }
 
-    /// Rows and columns of a tile.
-    static let tile = 4
+    /// Rows and columns of a tile: 4, or beyond `mostWeights` 2.
+    ///
+    /// Such layers stand at a UNet's lowest resolutions, where there are few pixels, so that to read the transformed weights
+    /// takes most of the time: of the larger tiles they are four times the plain ones, of the smaller 16/9.
+    static func tile(of shape: ConvolutionShape) -> Int { shape.inputs * shape.outputs <= mostWeights ? 4 : 2 }
+
+    /// How many weights the transformed ones are.
+    static func transformedCount(of shape: ConvolutionShape) -> Int {
+        tmdne_winograd_points(tile(of: shape)) * shape.inputs * shape.outputs
+    }
+
     private static let fewestChannels = 64
     private static let mostWeights = 640 * 640
+    /// Tiles that many weights are worth reading for.
+    private static let fewestTiles = 256
     /// Floats of both transforms at once: what stays in the last level of cache of most hosts.
     private static let scratchFloats = 2 << 20
 
@@ -35,15 +47,18 @@ final class WinogradConvolution: ConvolutionKernel {
         precondition(weights.count == shape.outputs * shape.inputs * 9 && bias.count == shape.outputs)
         self.device = device
         self.shape = shape
-        let points = tmdne_winograd_points()
-        let product = try device.tileProduct(inputs: shape.inputs, outputs: shape.outputs)
+        let tile = Self.tile(of: shape)
+        let points = tmdne_winograd_points(tile)
+        let product = try device.tileProduct(points: points, inputs: shape.inputs, outputs: shape.outputs)
         let inPanels: Int32 = type(of: product).takesPanels ? 1 : 0
         let transformed = WeightTensor(shape: [points, shape.inputs, shape.outputs]) {
             elements, target throws(DiffusionError) in
             precondition(elements.count == points * shape.inputs * shape.outputs, "transformed as a whole")
             guard let u = target.baseAddress else { return }
-            tmdne_winograd_weights(try weights.floats(), u, shape.outputs, shape.inputs, inPanels)
+            tmdne_winograd_weights(tile, try weights.floats(), u, shape.outputs, shape.inputs, inPanels)
         }
+        self.tile = tile
+        self.points = points
         self.product = product
         self.weights = PackedWeights(device: device, tensor: transformed)
         self.bias = try device.buffer(of: try bias.floats())
@@ -51,7 +66,8 @@ final class WinogradConvolution: ConvolutionKernel {
 
     /// Tiles whose transforms are in memory at once.
     static func chunk(of tiles: Int, shape: ConvolutionShape) -> Int {
-        min(tiles, max(32, scratchFloats / (tmdne_winograd_points() * (shape.inputs + shape.outputs))))
+        let floats = tmdne_winograd_points(tile(of: shape)) * (shape.inputs + shape.outputs)
+        return min(tiles, max(tile(of: shape) == 4 ? 32 : fewestTiles, scratchFloats / floats))
     }
 
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
@@ -61,7 +77,7 @@ final class WinogradConvolution: ConvolutionKernel {
         if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
         try convolve(
             device.address(x), residual.map(device.address), into: device.address(result), height: height, width: width,
-            tiles: 0..<tmdne_winograd_tiles(batch, height, width))
+            tiles: 0..<tmdne_winograd_tiles(tile, batch, height, width))
         return result
     }
 
@@ -72,20 +88,20 @@ final class WinogradConvolution: ConvolutionKernel {
         if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
         let step = shape.bandRows(width: width)
         // A row of tiles.
-        let across = tmdne_winograd_tiles(1, 1, width)
+        let across = tmdne_winograd_tiles(tile, 1, 1, width)
         try device.withRows(of: x, prepared: preparation) { rows in
             for image in 0..<x.shape[0] {
                 for first in stride(from: 0, to: height, by: step) {
                     let last = min(first + step, height)
                     // A row more on either side is needed; a row of tiles more keeps the tiles where they are.
-                    let source = max(first - Self.tile, 0)..<min(last + Self.tile, height)
+                    let source = max(first - tile, 0)..<min(last + tile, height)
                     let origin = (image * height + source.lowerBound) * width * shape.outputs
-                    let skipped = (first - source.lowerBound) / Self.tile * across
+                    let skipped = (first - source.lowerBound) / tile * across
                     try rows(image, source) {
                         try convolve(
                             $0, residual.map { device.address($0) + origin }, into: device.address(result) + origin,
                             height: source.count, width: width,
-                            tiles: skipped..<skipped + tmdne_winograd_tiles(1, last - first, width))
+                            tiles: skipped..<skipped + tmdne_winograd_tiles(tile, 1, last - first, width))
                     }
                 }
             }
@@ -98,7 +114,6 @@ final class WinogradConvolution: ConvolutionKernel {
         _ x: UnsafeMutablePointer<Float>, _ residual: UnsafeMutablePointer<Float>?,
         into result: UnsafeMutablePointer<Float>, height: Int, width: Int, tiles: Range<Int>
     ) throws {
-        let points = tmdne_winograd_points()
         let chunk = Self.chunk(of: tiles.count, shape: shape)
         let input = try device.empty([points, chunk, shape.inputs])
         let products = try device.empty([points, chunk, shape.outputs])
@@ -108,10 +123,11 @@ final class WinogradConvolution: ConvolutionKernel {
             // Lent once for all chunks of this size, because weights that are not kept are transformed for it.
             try weights.withAddress(in: try product.layout(tiles: count)) { u in
                 while first + count <= tiles.upperBound {
-                    tmdne_winograd_input(x, device.address(input), height, width, shape.inputs, first, count)
+                    tmdne_winograd_input(tile, x, device.address(input), height, width, shape.inputs, first, count)
                     try product.run(tiles: count, device.address(input), u, into: device.address(products))
                     tmdne_winograd_output(
-                        device.address(products), bias.pointer, residual, result, height, width, shape.outputs, first,
+                        tile, device.address(products), bias.pointer, residual, result, height, width, shape.outputs,
+                        first,
                         count)
                     first += count
                 }
@@ -120,7 +136,7 @@ final class WinogradConvolution: ConvolutionKernel {
     }
 }
 
-/// The product between the transforms: `[36, tiles, inputs]` with `[36, inputs, outputs]`.
+/// The product between the transforms: `[points, tiles, inputs]` with `[points, inputs, outputs]`.
 protocol TileProduct: AnyObject {
     /// Whether the transformed weights are wanted as the panels of `tmdne_multiply`.
     static var takesPanels: Bool { get }

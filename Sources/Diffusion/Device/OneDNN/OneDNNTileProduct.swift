@@ -1,22 +1,23 @@
 import CDNNL
-import CKernels
 
 /// oneDNN's product of the transformed tiles of a fast convolution, one primitive a number of tiles.
 final class OneDNNTileProduct: TileProduct {
     static let takesPanels = false
 
     private let library: OneDNNLibrary
+    private let points: Int
     private let inputs: Int
     private let outputs: Int
     private let plain: OneDNNLayout
     /// By the number of tiles at once.
     private var primitives: [Int: OneDNNPrimitive] = [:]
 
-    init(library: OneDNNLibrary, inputs: Int, outputs: Int) throws {
+    init(library: OneDNNLibrary, points: Int, inputs: Int, outputs: Int) throws {
         self.library = library
+        self.points = points
         self.inputs = inputs
         self.outputs = outputs
-        plain = OneDNNLayout(try OneDNNLibrary.descriptor([tmdne_winograd_points(), inputs, outputs], dnnl_abc))
+        plain = OneDNNLayout(try OneDNNLibrary.descriptor([points, inputs, outputs], dnnl_abc))
     }
 
     func layout(tiles: Int) throws -> WeightLayout { .oneDNN(plain, try primitive(tiles: tiles).weightsLayout) }
@@ -30,7 +31,6 @@ final class OneDNNTileProduct: TileProduct {
 
     private func primitive(tiles: Int) throws -> OneDNNPrimitive {
         if let made = primitives[tiles] { return made }
-        let points = tmdne_winograd_points()
         var source = try OneDNNLibrary.descriptor([points, tiles, inputs], dnnl_abc)
         var matrices = try OneDNNLibrary.descriptor([points, inputs, outputs], dnnl_format_tag_any)
         var target = try OneDNNLibrary.descriptor([points, tiles, outputs], dnnl_abc)

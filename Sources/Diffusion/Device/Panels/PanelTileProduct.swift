@@ -4,10 +4,12 @@ import CKernels
 final class PanelTileProduct: TileProduct {
     static let takesPanels = true
 
+    private let points: Int
     private let inputs: Int
     private let outputs: Int
 
-    init(inputs: Int, outputs: Int) {
+    init(points: Int, inputs: Int, outputs: Int) {
+        self.points = points
         self.inputs = inputs
         self.outputs = outputs
     }
@@ -19,7 +21,7 @@ final class PanelTileProduct: TileProduct {
         into result: UnsafeMutablePointer<Float>
     ) {
         var call = tmdne_product(
-            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: tmdne_winograd_points(),
+            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: points,
             rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
         tmdne_multiply(&call)
     }

@@ -27,7 +27,7 @@ final class SurveyDevice: Device {
     ) -> any ConvolutionKernel {
         let isTransformed = WinogradConvolution.suits(shape)
         let weights = SurveyedWeights(
-            count: isTransformed ? tmdne_winograd_points() * shape.inputs * shape.outputs : weights.count,
+            count: isTransformed ? WinogradConvolution.transformedCount(of: shape) : weights.count,
             transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter)
         return SurveyConvolution(shape: shape, weights: weights, device: self)
     }
@@ -134,7 +134,7 @@ private final class SurveyConvolution: ConvolutionKernel {
         let step = shape.bandRows(width: width)
         for first in stride(from: 0, to: height, by: step) {
             let last = min(first + step, height)
-            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile : shape.padding
+            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile(of: shape) : shape.padding
             let source = max(first - halo, 0)..<min(last + halo, height)
             // Doubling begins and ends at whole rows of what it doubles.
             let factor = preparation.factor
@@ -148,8 +148,9 @@ private final class SurveyConvolution: ConvolutionKernel {
     /// The transforms of a fast convolution.
     private func tiles(_ images: Int, _ height: Int, _ width: Int) -> [MeteredBuffer] {
         guard WinogradConvolution.suits(shape) else { return [] }
-        let points = tmdne_winograd_points()
-        let chunk = WinogradConvolution.chunk(of: tmdne_winograd_tiles(images, height, width), shape: shape)
+        let tile = WinogradConvolution.tile(of: shape)
+        let points = tmdne_winograd_points(tile)
+        let chunk = WinogradConvolution.chunk(of: tmdne_winograd_tiles(tile, images, height, width), shape: shape)
         return [shape.inputs, shape.outputs].map { device.meter.buffer(count: points * chunk * $0) }
     }
 }
