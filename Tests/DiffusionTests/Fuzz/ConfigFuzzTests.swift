@@ -6,7 +6,7 @@ import Testing
 /// Damaged configs and tokenizers through the readers of models: each is refused with a sentence that names the file, or what it
 /// asks for is compared with the tensors that are there.
 ///
-/// A trap would end the test's process. `TMDNE_FUZZ=110000 scripts/test --filter ConfigFuzz` tries so many for each file, a million
+/// A trap would end the test's process. `TMDNE_FUZZ=112000 scripts/test --filter ConfigFuzz` tries so many for each file, a million
 /// in all, and watches over the memory that they take.
 @Suite("Readers of damaged configs")
 struct ConfigFuzzTests {

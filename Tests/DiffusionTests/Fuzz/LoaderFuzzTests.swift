@@ -5,7 +5,7 @@ import Testing
 
 /// Damaged headers through every loader of weights: each is refused with a sentence, or the file is still sound.
 ///
-/// A trap would end the test's process. `TMDNE_FUZZ=250000 scripts/test --filter LoaderFuzz` tries so many for each seed file, a
+/// A trap would end the test's process. `TMDNE_FUZZ=200000 scripts/test --filter LoaderFuzz` tries so many for each seed file, a
 /// million in all, and watches over the memory that they take.
 @Suite("Loaders of damaged files")
 struct LoaderFuzzTests {
