@@ -9,6 +9,11 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What holds the decoders that are fuzzed.
+let fuzzed: [Target.Dependency] = [
+    "Coordinator", "Diffusion", "SharedModel", .product(name: "NIOCore", package: "swift-nio"),
+]
+
 let package = Package(
     name: "tmdne",
     products: [
@@ -115,6 +120,7 @@ let package = Package(
             path: "Tests/ChaosProxy",
             swiftSettings: swiftSettings
         ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [
@@ -134,6 +140,13 @@ let package = Package(
             exclude: ["Goldens"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: fuzzed,
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "LibFuzzer.swift"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "PNGTests", dependencies: ["PNG"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SharedModelTests",
@@ -143,7 +156,7 @@ let package = Package(
         .testTarget(
             name: "SimulatorTests",
             dependencies: [
-                "Coordinator", "PNG", "SharedModel", "Worker",
+                "Coordinator", "PNG", "SharedModel", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -163,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "WireTests",
             dependencies: [
-                "ChaosProxy", "Coordinator", "SharedModel", "Worker",
+                "ChaosProxy", "Coordinator", "SharedModel", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -171,7 +184,6 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            exclude: ["Fuzz/Corpus"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -188,7 +200,7 @@ let package = Package(
         .testTarget(
             name: "tmdneTests",
             dependencies: [
-                "Coordinator", "PNG", "SharedModel", "tmdne",
+                "Coordinator", "PNG", "SharedModel", "TestSupport", "tmdne",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
@@ -196,3 +208,16 @@ let package = Package(
         ),
     ]
 )
+
+// scripts/fuzz makes a program of the same sources, with libFuzzer in it and nothing else.
+if Context.environment["TMDNE_LIBFUZZER"] != nil {
+    package.targets.removeAll { $0.type == .test }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: fuzzed,
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "FuzzTests.swift", "Mutator.swift"],
+            swiftSettings: swiftSettings
+        ))
+}
