@@ -9,6 +9,11 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What holds the decoders that are fuzzed.
+let fuzzed: [Target.Dependency] = [
+    "Coordinator", "Diffusion", "SharedModel", .product(name: "NIOCore", package: "swift-nio"),
+]
+
 let package = Package(
     name: "tmdne",
     products: [
@@ -117,6 +122,7 @@ let package = Package(
             path: "Tests/ChaosProxy",
             swiftSettings: swiftSettings
         ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [
@@ -136,6 +142,13 @@ let package = Package(
             exclude: ["Goldens"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: fuzzed,
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "LibFuzzer.swift"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "PNGTests", dependencies: ["PNG"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SharedModelTests",
@@ -145,7 +158,7 @@ let package = Package(
         .testTarget(
             name: "SimulatorTests",
             dependencies: [
-                "Coordinator", "PNG", "SharedModel", "Worker",
+                "Coordinator", "PNG", "SharedModel", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -167,7 +180,7 @@ let package = Package(
         .testTarget(
             name: "WireTests",
             dependencies: [
-                "ChaosProxy", "Coordinator", "SharedModel", "Worker",
+                "ChaosProxy", "Coordinator", "SharedModel", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -175,7 +188,6 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            exclude: ["Fuzz/Corpus"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -192,7 +204,7 @@ let package = Package(
         .testTarget(
             name: "tmdneTests",
             dependencies: [
-                "Coordinator", "PNG", "SharedModel", "tmdne",
+                "Coordinator", "PNG", "SharedModel", "TestSupport", "tmdne",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
@@ -200,3 +212,16 @@ let package = Package(
         ),
     ]
 )
+
+// scripts/fuzz makes a program of the same sources, with libFuzzer in it and nothing else.
+if Context.environment["TMDNE_LIBFUZZER"] != nil {
+    package.targets.removeAll { $0.type == .test }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: fuzzed,
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "FuzzTests.swift", "Mutator.swift"],
+            swiftSettings: swiftSettings
+        ))
+}

@@ -90,6 +90,9 @@ final class ChaosLink: @unchecked Sendable {
     ) {
         guard !isHeld, !isCut else { return }
         var rest = bytes
+        if let mute = lane == \.up ? faults.muteUpAfter : faults.muteDownAfter {
+            rest = rest.readSlice(length: max(0, min(mute - self[keyPath: lane].bytes, rest.readableBytes))) ?? rest
+        }
         if lane == \.up { log.note(Array(bytes.readableBytesView)) }
         if let cutAfter, self[keyPath: lane].bytes + rest.readableBytes >= cutAfter {
             rest = rest.readSlice(length: max(0, cutAfter - self[keyPath: lane].bytes)) ?? ByteBuffer()

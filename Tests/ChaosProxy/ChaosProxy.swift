@@ -20,6 +20,10 @@ package final class ChaosProxy: Sendable {
         package var flip: Int?
         /// Passes nothing on any more, either way, after this many bytes up, and closes nothing: a half-open connection.
         package var holdAfter: Int?
+        /// Passes nothing up any more after this many bytes up, as when a route is lost in one direction.
+        package var muteUpAfter: Int?
+        /// The same down, after this many bytes down.
+        package var muteDownAfter: Int?
 
         package init() {}
     }

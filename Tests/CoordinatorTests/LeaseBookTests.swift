@@ -206,6 +206,16 @@ struct LeaseBookTests {
         #expect(happened.first?.1.ended.first?.blamed == nil)
     }
 
+    @Test("of several restored leases the oldest is the one that was being rendered")
+    func restoredOrder() throws {
+        // The newest has the least id.
+        let leases = try [3, 2, 1].map(Fixtures.lease)
+        var book = LeaseBook()
+        book.restore(leases.map { LiveAttempt(lease: $0, identity: Fixtures.ada) }, now: start)
+        let ended = book.joined(Fixtures.ada, on: 1, naming: [], now: at(1)).ended
+        #expect(ended.filter(\.isFirst).map(\.lease) == [leases[0]])
+    }
+
     @Test("a suspended coordinator expires nothing when it wakes")
     func clockGap() throws {
         var book = workingBook(try Fixtures.lease(1))

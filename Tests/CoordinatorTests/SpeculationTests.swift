@@ -143,7 +143,7 @@ struct SpeculationTests {
             _ = try await fixture.end(lease, .expired)
         }
         #expect(try await fixture.claim(3).cells.allSatisfy { $0.cell.prompt == "two" })
-        #expect(try await fixture.claim(4).cells.count == 1)
+        #expect(try await fixture.claim(4, by: Fixtures.emmy).cells.count == 1)
     }
 
     @Test("a grant holds no more cells than the worker may have; the rest waits for the next")

@@ -251,6 +251,44 @@ struct StoreTests {
         try await fixture.checkInvariants()
     }
 
+    @Test("a worker that has a suspected cell has nothing else, and whoever has something gets no suspected cell")
+    func seclusion() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"]))
+        func claim(_ lease: Int, by identity: String) async throws -> Grant? {
+            try await fixture.store.claim(lease: Fixtures.lease(lease), identity: identity)
+        }
+        for lease in 1...2 {
+            _ = try await fixture.claim(lease)
+            #expect(try await fixture.end(lease, .expired) == nil)
+        }
+        // Two deaths that nobody explains: from now on alone.
+        let first = try #require(try await claim(3, by: Fixtures.ada)).cells
+        #expect(first.count == 1)
+        #expect(try await claim(4, by: Fixtures.ada) == nil)
+        let second = try #require(try await claim(5, by: Fixtures.emmy)).cells
+        #expect(second.count == 1 && second != first)
+        _ = try await fixture.commit(first[0].key, under: 3)
+        #expect(try await claim(6, by: Fixtures.ada)?.cells.count == 1)
+        try await fixture.checkInvariants()
+    }
+
+    @Test("a cell beside others of its worker is suspected when the worker dies, never found guilty")
+    func innocence() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one", "two"]))
+        // Two leases: what the last beat named may be finished and in the spool, and the worker at work on the other.
+        let first = try await fixture.claim(1).cells.map(\.key)
+        _ = try await fixture.claim(2)
+        for cell in first.dropFirst() { _ = try await fixture.commit(cell, under: 1) }
+        #expect(try await fixture.end(1, .expired, blaming: first[0]) == nil)
+        #expect(try await fixture.end(2, .expired) == nil)
+        #expect(try await fixture.query("SELECT crashes FROM cell WHERE crashes > 0") == ["1"])
+        // The same again and again, were it not granted alone: the other shard's cells come before it.
+        #expect(try await fixture.claim(3).cells.allSatisfy { $0.key != first[0] })
+        #expect(try await fixture.store.claim(lease: Fixtures.lease(4), identity: Fixtures.ada) == nil)
+        #expect(try await fixture.claim(5, by: Fixtures.emmy).cells.map(\.key) == [first[0]])
+        try await fixture.checkInvariants()
+    }
+
     @Test("releases blame nobody, and an ended lease can't be ended again")
     func releases() async throws {
         let fixture = try await StoreFixture()

@@ -110,7 +110,7 @@ final class CoordinatorSide {
         let clock = clock
         let store = try SweepStore(
             path: directory.database.path,
-            wallClock: { Date(timeIntervalSince1970: 1_800_000_000 + clock.now) })
+            wallClock: { Date(timeIntervalSince1970: clock.wall) })
         if let plan { _ = try await store.adopt(plan, directory: "DIR") }
         if retriesFailed { _ = try await store.retryFailed() }
         let images = try ImageStore(directory, freeBytes: { _ in .max })

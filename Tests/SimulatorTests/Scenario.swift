@@ -21,6 +21,8 @@ struct Scenario: Sendable {
         case hang
         /// The host of the last worker loses its power for good; where there are three workers, so that others go on.
         case vanish
+        /// Somebody sets the coordinator's wall clock, by up to a week forwards or back.
+        case clockJump
     }
 
     var seed: UInt64
@@ -68,13 +70,14 @@ struct Scenario: Sendable {
         scenario.paces = (0..<Int.random(in: 1...5, using: &random)).map { _ in
             [0.2, 1, 3, 10, 30].randomElement(using: &random) ?? 1
         }
-        scenario.faults = Fault.allCases.filter { _ in Int.random(in: 0..<3, using: &random) > 0 }
+        scenario.faults = Fault.allCases.filter { $0 != .clockJump && Int.random(in: 0..<3, using: &random) > 0 }
         scenario.between = .random(in: 3...60, using: &random)
         scenario.trouble = .random(in: 0...900, using: &random)
         scenario.hasPoison = Int.random(in: 0..<4, using: &random) == 0
         scenario.hasBadCell = Int.random(in: 0..<4, using: &random) == 0
         scenario.hasSickWorker = scenario.paces.count > 1 && Int.random(in: 0..<5, using: &random) == 0
         scenario.hasUnableWorker = scenario.paces.count > 1 && Int.random(in: 0..<5, using: &random) == 0
+        if Int.random(in: 0..<3, using: &random) == 0 { scenario.faults.append(.clockJump) }
         return scenario
     }
 

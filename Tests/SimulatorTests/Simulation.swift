@@ -305,6 +305,8 @@ final class Simulation {
             lives[last] += 1
             if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
             currentLink[last] = nil
+        case .clockJump:
+            clock.setWall(by: .random(in: -604_800...604_800, using: &random))
         case .hang:
             // Somebody must be there to go on.
             guard workers.count == 1 || workers.count(where: { $0.isRunning && !$0.isHung }) > 1 else { return }

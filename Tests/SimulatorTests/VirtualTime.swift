@@ -49,6 +49,8 @@ struct Agenda<Event> {
 final class VirtualClock: Sendable {
     private let seconds = Mutex(0.0)
     private let origin = ContinuousClock.now
+    /// How far the wall clock is off, in seconds.
+    private let error = Mutex(0.0)
 
     var now: Double {
         get { seconds.withLock(\.self) }
@@ -56,4 +58,11 @@ final class VirtualClock: Sendable {
     }
 
     var instant: ContinuousClock.Instant { origin + .seconds(now) }
+
+    /// What a wall clock shows, in seconds since 1970.
+    var wall: Double { 1_800_000_000 + now + error.withLock(\.self) }
+
+    func setWall(by seconds: Double) {
+        error.withLock { $0 += seconds }
+    }
 }

@@ -1,28 +1,28 @@
 import ChaosProxy
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 @testable import Coordinator
 @testable import Worker
 
 /// Bad networks between a real coordinator and a real worker: the sweep ends, and every cell has its one image.
-@Suite("Bad networks", .timeLimit(.minutes(3)), .serialized)
+@Suite("Bad networks", .timeLimit(.minutes(Soak.size(3, soak: 15))), .serialized)
 struct ChaosTests {
     /// Renders a sweep through a proxy with `faults`.
     ///
     /// - Returns: How many connections it took.
     @discardableResult
     private func render(
-        isEncrypted: Bool = true, cells: Int = 4, silence: Duration = .seconds(30),
+        isEncrypted: Bool = true, cells: Int = 4, size: Int = 64,
         faults: @escaping @Sendable (Int) -> ChaosProxy.Faults
     ) async throws -> Int {
         try await WireFixture.withDirectory { folder in
             var settings = WireFixture.settings()
             settings.isEncrypted = isEncrypted
-            settings.timeouts.silence = silence
             settings.heartbeatSeconds = 0.1
-            let plan = WireFixture.plan(cells: cells)
+            let plan = WireFixture.plan(cells: cells, size: size)
             let connections = try await WireFixture.serve(in: folder, plan: plan, settings: settings) { server in
                 try await ChaosProxy.run(to: server.boundPort, faults: faults) { proxy in
                     let token = try WireFixture.token(server.joinToken, port: proxy.port)
@@ -45,6 +45,23 @@ struct ChaosTests {
                 return faults
             }
             #expect(connections > 5)
+        }
+    }
+
+    @Test("a connection may be reset at every single byte, from the hello to the end of an upload")
+    func everyByte() async throws {
+        let step = Soak.size(16, soak: 1)
+        for isEncrypted in [true, false] {
+            let connections = try await render(isEncrypted: isEncrypted, cells: 1, size: 8) { number in
+                var faults = ChaosProxy.Faults()
+                faults.cutAfter = 1 + number * step
+                return faults
+            }
+            // The last connection is the first that is long enough: a hello, a claim, an offer and the image's bytes.
+            #expect(connections * step > 700)
+            Soak.record(
+                "connection reset after every \(step) bytes\(isEncrypted ? ", encrypted" : "")",
+                injectedBy: "chaos proxy", runs: connections, "whole")
         }
     }
 
@@ -82,26 +99,44 @@ struct ChaosTests {
     func latency() async throws {
         let connections = try await render(cells: 2) { _ in
             var faults = ChaosProxy.Faults()
-            faults.latency = .milliseconds(30)
-            faults.rate = 250_000
+            faults.latency = .milliseconds(Soak.size(30, soak: 500))
+            // A megabit.
+            faults.rate = 125_000
             return faults
         }
         #expect(connections == 1)
+        Soak.record("500 ms of latency, 1 Mbit/s", injectedBy: "chaos proxy", runs: 1, "whole, one connection")
     }
 
-    @Test("a worker behind a half-open connection is taken for gone, and its cells go to another")
-    func halfOpen() async throws {
+    /// Ways for a connection to fall silent without being closed.
+    enum Silence: CaseIterable, Sendable {
+        case bothWays
+        case up
+        case down
+
+        /// Past the handshake, the hello and the claim; beats and their answers get there.
+        var faults: ChaosProxy.Faults {
+            var faults = ChaosProxy.Faults()
+            switch self {
+            case .bothWays: faults.holdAfter = 3500
+            case .up: faults.muteUpAfter = 3500
+            case .down: faults.muteDownAfter = 5000
+            }
+            return faults
+        }
+    }
+
+    @Test(
+        "the cells of a worker whose connection is half-open, or open one way alone, are rendered by another",
+        arguments: Silence.allCases)
+    func halfOpen(_ silence: Silence) async throws {
         try await WireFixture.withDirectory { folder in
             var settings = WireFixture.settings()
             settings.timeouts.silence = .milliseconds(500)
+            settings.timeouts.grace = .milliseconds(100)
             settings.heartbeatSeconds = 0.1
             try await WireFixture.serve(in: folder, settings: settings) { server in
-                let faults = { @Sendable (_: Int) in
-                    var faults = ChaosProxy.Faults()
-                    // Past the handshake, the hello and the claim; the beats reach it.
-                    faults.holdAfter = 3500
-                    return faults
-                }
+                let faults = { @Sendable (_: Int) in silence.faults }
                 try await ChaosProxy.run(to: server.boundPort, faults: faults) { proxy in
                     let token = try WireFixture.token(server.joinToken, port: proxy.port)
                     let stuck = WireFixture.worker(token, in: "\(folder)/stuck") { NullEngine(delay: .seconds(30)) }

@@ -3,13 +3,15 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import SharedModel
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import Coordinator
 @testable import Worker
 
 /// Peers that mean harm: the coordinator stays up, bounded, and there for honest workers.
-@Suite("Hostile peers", .timeLimit(.minutes(2)), .serialized)
+@Suite("Hostile peers", .timeLimit(.minutes(Soak.size(2, soak: 20))), .serialized)
 struct HostileTests {
     /// A bare socket that may talk TLS without caring whom to.
     private func connect(to port: Int, encrypted: Bool = false) async throws -> any Channel {
@@ -48,13 +50,15 @@ struct HostileTests {
             try await WireFixture.serve(in: folder, settings: settings) { server in
                 // Some say nothing, some a byte of what may become a handshake, some finish it and then fall silent.
                 var sockets: [any Channel] = []
-                for number in 0..<120 {
+                for number in 0..<Soak.size(120, soak: 1000) {
                     let socket = try await connect(to: server.boundPort, encrypted: number % 3 == 2)
                     if number % 3 == 1 { socket.writeAndFlush(ByteBuffer(bytes: [0x16]), promise: nil) }
                     sockets.append(socket)
                 }
                 try await expectService(server, in: folder)
                 for socket in sockets { socket.close(promise: nil) }
+                Soak.record(
+                    "silent and slow sockets", injectedBy: "sockets", runs: sockets.count, "a worker gets in, whole")
             }
         }
     }
@@ -64,6 +68,7 @@ struct HostileTests {
         try await WireFixture.withDirectory { folder in
             var settings = WireFixture.settings()
             settings.isEncrypted = false
+            settings.deadlines.answer = .seconds(1)
             try await WireFixture.serve(in: folder, settings: settings) { server in
                 let flooder = try await connect(to: server.boundPort)
                 try await flooder.setOption(.autoRead, value: false).get()
@@ -74,8 +79,8 @@ struct HostileTests {
                     try bytes.writeFrame(WorkerMessage.want(Want(fingerprint: String(repeating: "f", count: 64))))
                 }
                 flooder.writeAndFlush(bytes, promise: nil)
+                try await flooder.closeFuture.get()
                 try await expectService(server, in: folder)
-                flooder.close(promise: nil)
             }
         }
     }
@@ -87,8 +92,10 @@ struct HostileTests {
             settings.isEncrypted = false
             settings.strangers = 1024
             try await WireFixture.serve(in: folder, settings: settings) { server in
-                var generator = SystemRandomNumberGenerator()
-                for number in 0..<200 {
+                let seed = Soak.seed(of: "random frames")
+                var generator = SplitMix(state: seed)
+                let connections = Soak.runs(200, soak: 20_000)
+                for number in 0..<connections {
                     let socket = try await connect(to: server.boundPort)
                     var bytes = ByteBuffer()
                     if number % 2 == 1 { try bytes.writeFrame(WorkerMessage.hello(hello(server))) }
@@ -105,22 +112,44 @@ struct HostileTests {
                     if number % 4 < 2 { try await socket.closeFuture.get() } else { socket.close(promise: nil) }
                 }
                 try await expectService(server, in: folder)
+                Soak.record(
+                    "random frames", injectedBy: "sockets", runs: connections * 50, seed: seed,
+                    "the coordinator serves on")
             }
         }
     }
 
-    @Test("a hello that was recorded on an encrypted connection is worth nothing on another")
-    func replay() async throws {
+    @Test(
+        "what was recorded on an encrypted connection is worth nothing on another; without encryption it is answered",
+        arguments: [true, false])
+    func replay(isEncrypted: Bool) async throws {
         try await WireFixture.withDirectory { folder in
-            try await WireFixture.serve(in: folder) { server in
+            var settings = WireFixture.settings()
+            settings.isEncrypted = isEncrypted
+            try await WireFixture.serve(in: folder, settings: settings) { server in
                 let recorded = try await ChaosRecording.ofStatus(server)
                 #expect(recorded.count > 100)
+                let heard = Heard()
                 let replayed = try await connect(to: server.boundPort)
+                try await replayed.pipeline.addHandler(heard).get()
                 try await replayed.writeAndFlush(ByteBuffer(bytes: recorded))
                 try await replayed.closeFuture.get()
-                #expect(try await server.status().workers.isEmpty)
+                #expect(heard.text.contains("\"pending\":4") == !isEncrypted, "\(heard.text)")
                 try await expectService(server, in: folder)
             }
         }
+    }
+}
+
+/// Remembers everything that comes.
+private final class Heard: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private let bytes = Mutex(ByteBuffer())
+
+    var text: String { bytes.withLock { String(decoding: $0.readableBytesView, as: UTF8.self) } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        bytes.withLock { _ = $0.writeImmutableBuffer(unwrapInboundIn(data)) }
     }
 }

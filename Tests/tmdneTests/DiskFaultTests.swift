@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -41,7 +42,7 @@ extension EndToEnd {
         @Test(
             "a failing disk costs no acknowledged image, and the sweep ends when the disk is well again",
             .enabled("making system calls fail needs strace") { Self.canTrace },
-            .timeLimit(.minutes(3)), arguments: Soak.isOn ? long : quick)
+            .timeLimit(.minutes(3)), arguments: Soak.cases(quick, soak: long))
         func failingCall(fault: Fault) async throws {
             let sweep = SmallSweep(prompts: ["a", "b"], guidances: 8)
             try await Sandbox.with { sandbox in

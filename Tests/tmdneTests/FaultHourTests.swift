@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {

@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import PNG
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -68,6 +69,59 @@ extension EndToEnd {
                     #expect(try await sandbox.run("verify", "out", "--sample", sample).code == 64)
                 }
             }
+        }
+
+        @Test(
+            "finished cells are rendered again by another worker than their own, and what differs names both",
+            .timeLimit(.minutes(2)))
+        func verifiedByOthers() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", Self.sweep.text)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let maker = try sandbox.start("worker", token, "--name", "ada", "--cache", "cache-ada")
+                let codes = [try await coordinator.end(), try await maker.end()]
+                #expect(codes == [0, 0])
+                let row = try #require(try SweepAudit(sandbox, "out").rows.last)
+                let path = "out/\(try #require(row.image))"
+                let whole = Array(try Data(contentsOf: URL(filePath: sandbox.file(path))))
+                let (image, texts) = try PNGImage.decode(whole, maximumPixels: 1 << 20)
+                var pixels = image.pixels
+                pixels[100] ^= 1
+                let other = try PNGImage(width: image.width, height: image.height, pixels: pixels).encode(texts: texts)
+                for bytes in [whole, other] {
+                    try sandbox.write(path, Data(bytes))
+                    let verify = try sandbox.start("verify", "out", "--listen", "127.0.0.1:0", "--json")
+                    let line = try await eventually("it invites: \(verify.complaints)") {
+                        verify.complaints.split(separator: "\n").first { $0.hasPrefix("tmdne worker tmdne1_") }
+                    }
+                    let join = String(line.dropFirst("tmdne worker ".count))
+                    let workers = try ["emmy", "ada"].map {
+                        try sandbox.start("worker", join, "--name", $0, "--cache", "cache-\($0)")
+                    }
+                    let code = try await verify.end(within: .seconds(60))
+                    for worker in workers {
+                        // Who comes too late finds nobody, and would look for ever.
+                        worker.signal(SIGTERM)
+                        _ = try await worker.end()
+                    }
+                    #expect(code == (bytes == whole ? 0 : 2), "\(verify.complaints)")
+                    let verdicts = try JSONDecoder().decode([Verdict].self, from: Data(verify.text.utf8))
+                    #expect(verdicts.count == Self.sweep.cells)
+                    #expect(verdicts.allSatisfy { $0.worker == "ada" })
+                    let different = verdicts.filter { $0.outcome != "equal" }
+                    #expect(different.map(\.position) == (bytes == whole ? [] : [row.position]))
+                    #expect(verdicts.contains { $0.verifier == "emmy" })
+                    #expect(sandbox.exists("out/verification") == (bytes != whole))
+                }
+            }
+        }
+
+        /// A line of `verify --json`.
+        private struct Verdict: Decodable {
+            var position: Int
+            var worker: String
+            var verifier: String
+            var outcome: String
         }
 
         @Test("a damaged or cut database is refused, and rebuilt from the images", .timeLimit(.minutes(1)))

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -14,7 +15,7 @@ extension EndToEnd {
 
         @Test(
             "a coordinator and a worker that are killed again and again lose nothing and do nothing twice",
-            .timeLimit(.minutes(Soak.isOn ? 30 : 4)))
+            .timeLimit(.minutes(Soak.size(4, soak: 30))))
         func survivesKills() async throws {
             let seed = Soak.seed(of: "the kills")
             let rounds = Soak.runs(24, soak: 150)

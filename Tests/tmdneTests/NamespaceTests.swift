@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -9,10 +10,10 @@ extension EndToEnd {
         @Test(
             "hosts that the network cuts off for a while lose and double nothing",
             .enabled("hosts of their own need root and ip netns") { FourHosts.canBeMade },
-            .timeLimit(.minutes(Soak.isOn ? 30 : 2)))
+            .timeLimit(.minutes(Soak.size(2, soak: 30))))
         func partitions() async throws {
             // Shorter than any deadline; in a soak also longer than all of them, so that leases are lost to others.
-            for cut in Soak.isOn ? [5, 20, 60, 120] : [5] {
+            for cut in Soak.cases([5], soak: [5, 20, 60, 120]) {
                 try await Self.partition(for: .seconds(cut))
             }
         }
@@ -20,7 +21,7 @@ extension EndToEnd {
         private static func partition(for cut: Duration) async throws {
             let seed = Soak.seed(of: "a partition of \(cut)")
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.runs(30, soak: 150), steps: 12)
+            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.size(30, soak: 150), steps: 12)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let hosts = try await FourHosts(in: sandbox)

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -9,7 +10,7 @@ extension EndToEnd {
         @Test(
             "what was acknowledged before a power cut is there after it",
             .enabled("a disk of its own needs root, mkfs.ext4 and loop devices") { LoopDisk.canBeMounted },
-            .timeLimit(.minutes(Soak.isOn ? 30 : 2)))
+            .timeLimit(.minutes(Soak.size(2, soak: 30))))
         func survivesPowerCuts() async throws {
             let lost = try await Self.cut(points: Soak.runs(4, soak: 200), behind: [])
             #expect(lost == 0)
@@ -38,11 +39,11 @@ extension EndToEnd {
             let fault = wrapper.isEmpty ? "power cut" : "power cut without syncs"
             let seed = Soak.seed(of: fault)
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: (0..<10).map { "p\($0)" }, guidances: Soak.runs(12, soak: 200), steps: 2)
+            let sweep = SmallSweep(prompts: (0..<10).map { "p\($0)" }, guidances: Soak.runs(12, soak: 240), steps: 2)
             var lost = 0
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
-                let disk = try await LoopDisk(in: sandbox, megabytes: Soak.runs(96, soak: 400))
+                let disk = try await LoopDisk(in: sandbox, megabytes: Soak.size(96, soak: 200))
                 defer { disk.unmount() }
                 let (coordinator, token) = try await sandbox.coordinator(
                     "sweep.yaml", at: "127.0.0.1:0", ["--output", "disk/out"], behind: wrapper)
@@ -55,6 +56,16 @@ extension EndToEnd {
                     // Read first: what is acknowledged later may be on the copy or not.
                     let acknowledged = worker.acknowledged
                     try await disk.copy(while: coordinator)
+                    if wrapper.isEmpty, point % 4 == 0 {
+                        // The power fails again while the coordinator gets over the first time.
+                        try await disk.withCopy { path in
+                            let again = try sandbox.start("coordinator", path, "--listen", "127.0.0.1:0")
+                            try await Task.sleep(for: .milliseconds(Int.random(in: 0...150, using: &generator)))
+                            try await disk.copyAgain(while: again)
+                            again.signal(SIGKILL)
+                            _ = try await again.end()
+                        }
+                    }
                     lost += try await disk.withCopy { path in
                         guard let audit = try? SweepAudit(sandbox, path) else { return acknowledged.count }
                         let check = try await sandbox.run("check", path, "--json")
@@ -113,24 +124,33 @@ private struct LoopDisk {
 
     /// Copies the device as it is, while a process stands still.
     func copy(while process: Launched) async throws {
+        try await copy("image", to: "copy", while: process)
+    }
+
+    /// Copies the copy, on which another process is at work, to be the next one that is mounted.
+    func copyAgain(while process: Launched) async throws {
+        try await copy("copy", to: "next", while: process)
+    }
+
+    private func copy(_ source: String, to target: String, while process: Launched) async throws {
         let tree = try await sandbox.shell("pgrep -P \(process.identifier) || true")
         let all = [process.identifier] + tree.split(separator: "\n").compactMap { Int32($0) }
         // A tracer and its program stop together, or a call would be caught half-way.
         for process in all.reversed() { kill(process, SIGSTOP) }
         defer { for process in all { kill(process, SIGCONT) } }
-        try await sandbox.shell("cp --sparse=always image copy")
+        try await sandbox.shell("cp --sparse=always \(source) \(target)")
     }
 
     /// Mounts the last copy, as the host does when the power is back, and hands over the sweep's directory.
-    func withCopy(_ body: (_ path: String) async throws -> Int) async throws -> Int {
+    func withCopy<Value>(_ body: (_ path: String) async throws -> Value) async throws -> Value {
         try await sandbox.shell("mount -o loop copy cut")
-        let result: Result<Int, any Error>
+        let result: Result<Value, any Error>
         do {
             result = .success(try await body("cut/out"))
         } catch {
             result = .failure(error)
         }
-        try await sandbox.shell("umount cut")
+        try await sandbox.shell("umount cut; test ! -e next || mv next copy")
         return try result.get()
     }
 

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import SharedModel
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -10,9 +11,9 @@ extension EndToEnd {
 
         @Test(
             "a coordinator or a worker that stands still for a while goes on as if nothing had been",
-            .timeLimit(.minutes(Soak.isOn ? 10 : 2)))
+            .timeLimit(.minutes(Soak.size(2, soak: 10))))
         func standstill() async throws {
-            let pause = Duration.seconds(Soak.runs(3, soak: 60))
+            let pause = Duration.seconds(Soak.size(3, soak: 60))
             for isCoordinator in [true, false] {
                 try await Sandbox.with { sandbox in
                     try sandbox.write("sweep.yaml", Self.sweep.text)

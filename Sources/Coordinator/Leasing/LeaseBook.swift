@@ -129,12 +129,13 @@ struct LeaseBook: Sendable {
         return worker.leases[progress.lease] == nil ? nil : progress
     }
 
-    /// Takes over what an earlier coordinator granted.
+    /// Takes over what an earlier coordinator granted, the oldest first.
     mutating func restore(_ attempts: [LiveAttempt], now: Instant) {
-        for attempt in attempts {
+        for (index, attempt) in attempts.enumerated() {
             var worker = workers[attempt.identity] ?? Worker(connection: nil, heardAt: now, progressAt: now)
             worker.deadline = now + timeouts.restartGrace
-            worker.leases[attempt.lease] = Held(size: nil, since: now)
+            // In their order: the oldest is the one that is being rendered.
+            worker.leases[attempt.lease] = Held(size: nil, since: now + .nanoseconds(index))
             worker.suspects[attempt.lease] = attempt.suspect
             workers[attempt.identity] = worker
         }

@@ -23,6 +23,8 @@ final class FrameHandler: ChannelInboundHandler {
         var authentication = TimeAmount.seconds(10)
         /// From a frame's first byte to its last.
         var frame = TimeAmount.seconds(20)
+        /// Until the socket has taken an answer: who never reads is cut off.
+        var answer = TimeAmount.seconds(30)
     }
 
     private let deadlines: Deadlines

@@ -6,7 +6,6 @@ import Synchronization
 final class WorkerConnection: WorkerLine {
     typealias Instant = ContinuousClock.Instant
 
-    private static let sendTimeout = TimeAmount.seconds(30)
     private static let lingerTimeout = TimeAmount.seconds(2)
 
     let id: LeaseBook.ConnectionID
@@ -14,6 +13,7 @@ final class WorkerConnection: WorkerLine {
     let events: AsyncThrowingStream<ConnectionEvent, any Error>
     private let continuation: AsyncThrowingStream<ConnectionEvent, any Error>.Continuation
     private let channel: any Channel
+    private let answerDeadline: TimeAmount
     private let handler: NIOLoopBound<FrameHandler>
     private let limit = FrameLimit.unauthenticated()
     private let state: Mutex<Vitals>
@@ -22,6 +22,7 @@ final class WorkerConnection: WorkerLine {
     init(_ channel: any Channel, id: LeaseBook.ConnectionID, deadlines: FrameHandler.Deadlines) throws {
         self.id = id
         self.channel = channel
+        answerDeadline = deadlines.answer
         address = channel.remoteAddress?.description ?? "unknown"
         (events, continuation) = AsyncThrowingStream.makeStream()
         let handler = FrameHandler(limit: limit, deadlines: deadlines, events: continuation)
@@ -60,7 +61,7 @@ final class WorkerConnection: WorkerLine {
     func send(_ message: CoordinatorMessage) async throws {
         var buffer = channel.allocator.buffer(capacity: 512)
         try buffer.writeFrame(message)
-        let timeout = channel.eventLoop.scheduleTask(in: Self.sendTimeout) { [channel] in channel.close(promise: nil) }
+        let timeout = channel.eventLoop.scheduleTask(in: answerDeadline) { [channel] in channel.close(promise: nil) }
         defer { timeout.cancel() }
         try await channel.writeAndFlush(buffer).get()
     }

@@ -29,7 +29,8 @@ extension SweepStore {
     ///
     /// A cell that a worker crashed in is granted last and alone, so that it takes nothing down with it; one that failed
     /// is granted last too. Where two workers ended without a culprit, the shard is granted later than all others, and in
-    /// ever smaller pieces, until the culprit is alone.
+    /// ever smaller pieces, until the culprit is alone. A worker that has such cells has nothing else: what was waiting
+    /// to be rendered or delivered when it died must not be mistaken for what killed it.
     ///
     /// - Parameters:
     ///   - lease: The lease to be.
@@ -47,7 +48,10 @@ extension SweepStore {
             let id: Int64 = worker["id"]
             // No worker has the id 0.
             let avoided = hasCompany ? id : 0
-            guard let shard = try Self.nextShard(for: id, notFailedBy: avoided, db) else { return nil }
+            let held = try Self.held(by: id, db)
+            guard !held.isDangerous,
+                let shard = try Self.nextShard(for: id, notFailedBy: avoided, isFree: held.isNone, db)
+            else { return nil }
             let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, limit: limit, db)
             guard let model = chosen.first?.model else { return nil }
             let attempt = try Self.insertAttempt(lease, shard: shard, worker: id, at: timestamp, db)
@@ -80,9 +84,10 @@ extension SweepStore {
 
     /// Ends a lease and makes what is undone of it pending again, or leaves it to its copy if there is one.
     ///
-    /// A cell that is blamed was being rendered when its worker crashed; after ``crashLimit`` crashes it is parked. Where
-    /// nobody knows which cell it was, and there was only one, it was that one; not at its first deaths, for a grant that is
-    /// lost with its connection looks the same.
+    /// A cell that is blamed was being rendered when its worker was heard of last. Was it the worker's only one, that counts
+    /// as a crash, and after ``crashLimit`` of them it is parked; else the worker may have gone on to another, and the cell
+    /// is only suspected, granted alone from then on. Where nobody knows which cell it was, and there was only one, it was
+    /// that one; not at its first deaths, for a grant that is lost with its connection looks the same.
     ///
     /// - Parameters:
     ///   - lease: The lease.
@@ -100,7 +105,7 @@ extension SweepStore {
             let ended = try db.row(
                 """
                 UPDATE attempt SET state = ?, ended_at = ?, reason = ? WHERE lease = ? AND state = 'live'
-                RETURNING id, (SELECT name FROM worker WHERE id = attempt.worker) AS worker
+                RETURNING id, worker AS holder, (SELECT name FROM worker WHERE id = attempt.worker) AS worker
                 """, [ending.rawValue, timestamp, reason, lease.hex])
             guard let ended else { return nil }
             let attempt: Int64 = ended["id"]
@@ -109,8 +114,9 @@ extension SweepStore {
             var parked: CellKey?
             if ending != .released, isFirst || blamed != nil {
                 try db.run("UPDATE cell SET deaths = deaths + 1 WHERE attempt = ?", [attempt])
-                if let culprit = try blamed ?? Self.onlyCell(of: attempt, db),
-                    try Self.blame(culprit, attempt: attempt, worker: worker, reason: reason, db)
+                let isOnly = try Self.cellsHeld(in: attempt, db) == 1 && Self.held(by: ended["holder"], db).isNone
+                if let culprit = try blamed ?? (isOnly ? Self.onlyCell(of: attempt, db) : nil),
+                    try Self.blame(culprit, isOnly: isOnly, attempt: attempt, worker: worker, reason: reason, db)
                 {
                     parked = culprit
                     try Self.note(
@@ -140,7 +146,7 @@ extension SweepStore {
             let live = try db.rows(
                 """
                 SELECT attempt.id, lease, identity FROM attempt JOIN worker ON worker.id = attempt.worker
-                WHERE attempt.state = 'live'
+                WHERE attempt.state = 'live' ORDER BY attempt.id
                 """)
             return live.compactMap { row in
                 LeaseID(hex: row["lease"]).map {
@@ -190,10 +196,28 @@ extension SweepStore {
 
     private static let anyPending = "SELECT shard FROM cell WHERE state = 'pending' AND shard IS NOT NULL LIMIT 1"
 
-    /// The first shard with a pending cell that the worker may have; those that killed workers come after all others.
-    private static func nextShard(for worker: Int64, notFailedBy avoided: Int64, _ db: Database) throws -> Int64? {
+    /// What a worker holds and has not delivered, and whether one of those cells may have killed workers.
+    private static func held(by worker: Int64, _ db: Database) throws -> (isNone: Bool, isDangerous: Bool) {
+        let row = try db.row(
+            """
+            SELECT count(*) AS cells, max(cell.crashes > 0 OR cell.deaths > 1) AS dangerous
+            FROM attempt JOIN cell ON cell.attempt = attempt.id WHERE attempt.worker = ? AND attempt.state = 'live'
+            """, [worker])
+        guard let row else { return (true, false) }
+        return (row["cells"] as Int == 0, row["dangerous"] as Bool? ?? false)
+    }
+
+    private static func cellsHeld(in attempt: Int64, _ db: Database) throws -> Int {
+        try db.count("SELECT count(*) FROM cell WHERE attempt = ?", [attempt])
+    }
+
+    /// The first shard with a pending cell that the worker may have; those that killed workers come after all others, and
+    /// only for a worker that is free.
+    private static func nextShard(
+        for worker: Int64, notFailedBy avoided: Int64, isFree: Bool, _ db: Database
+    ) throws -> Int64? {
         let isUnable = try db.row("SELECT 1 FROM inability WHERE worker = ? LIMIT 1", [worker]) != nil
-        for isHarmless in [true, false] {
+        for isHarmless in isFree ? [true, false] : [true] {
             let shard = try db.row(
                 """
                 SELECT shard FROM cell
@@ -212,6 +236,7 @@ extension SweepStore {
         of shard: Int64, notFailedBy avoided: Int64, limit: Int, _ db: Database
     ) throws -> [ChosenCell] {
         let size = try db.count("SELECT cells FROM shard WHERE id = ?", [shard])
+        var isFirstHarmless: Bool?
         return try choose(
             db,
             """
@@ -222,21 +247,28 @@ extension SweepStore {
             LIMIT ?
             """, [shard, avoided, min(max(limit, 1), WireLimits.grantedCells)]
         ) { crashes, deaths in
+            // A cell has killed nobody, as far as one can tell: a single death may be anybody's.
+            let isHarmless = crashes == 0 && deaths < 2
+            let isAmongHarmless = isFirstHarmless ?? isHarmless
+            isFirstHarmless = isAmongHarmless
+            if isHarmless { return .max }
+            // Harmless cells stand in front, and are not granted together with others.
+            if isAmongHarmless { return 0 }
             // The second death halves the shard, the next one that half, and so on.
-            crashes > 0 ? 1 : deaths < 2 ? .max : max(1, deaths > 32 ? 1 : size >> (deaths - 1))
+            return crashes > 0 ? 1 : max(1, deaths > 32 ? 1 : size >> (deaths - 1))
         }
     }
 
     /// - Returns: Whether the cell is parked now.
     private static func blame(
-        _ key: CellKey, attempt: Int64, worker: String, reason: String, _ db: Database
+        _ key: CellKey, isOnly: Bool, attempt: Int64, worker: String, reason: String, _ db: Database
     ) throws -> Bool {
         let row = try db.row(
             """
-            UPDATE cell SET attempts = attempts + 1, crashes = crashes + 1 WHERE key = ? AND attempt = ?
-            RETURNING id, crashes
+            UPDATE cell SET attempts = attempts + 1, crashes = \(isOnly ? "crashes + 1" : "max(crashes, 1)")
+            WHERE key = ? AND attempt = ? RETURNING id, crashes
             """, [key.hex, attempt])
-        guard let row, row["crashes"] as Int >= crashLimit else { return false }
+        guard isOnly, let row, row["crashes"] as Int >= crashLimit else { return false }
         try db.run(
             "UPDATE cell SET state = 'failed', attempt = NULL, reason = ? WHERE id = ?",
             [
@@ -246,10 +278,9 @@ extension SweepStore {
         return true
     }
 
-    /// The cell that an attempt holds, if it holds just one, and that has died often enough.
+    /// The cell that an attempt holds, which is its only one, if it has died often enough.
     private static func onlyCell(of attempt: Int64, _ db: Database) throws -> CellKey? {
-        let held = try db.rows("SELECT key, deaths FROM cell WHERE attempt = ? LIMIT 2", [attempt])
-        guard held.count == 1, held[0]["deaths"] as Int >= crashLimit else { return nil }
-        return CellKey(hex: held[0]["key"])
+        let row = try db.row("SELECT key FROM cell WHERE attempt = ? AND deaths >= \(crashLimit)", [attempt])
+        return row.flatMap { CellKey(hex: $0["key"]) }
     }
 }

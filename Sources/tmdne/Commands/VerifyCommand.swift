@@ -3,10 +3,10 @@ import Coordinator
 import Diffusion
 import Foundation
 
-struct VerifyCommand: ParsableCommand {
+struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Renders images again, here, and compares the pixels.",
+        abstract: "Renders images again and compares the pixels.",
         discussion: """
             Every image that tmdne made carries all that it was made from, and a sweep's directory knows it too. On the \
             instruction set that an image was made with, by the same version, every pixel must be the same. Across \
@@ -15,7 +15,11 @@ struct VerifyCommand: ParsableCommand {
             its worker. Exit codes: 0 all agree, 1 it could not be found out, or single images differ, 2 some of a sweep's \
             differ.
 
+            A sweep's images are rendered again here, or, with --listen, by the workers that join with the line that is \
+            printed: each image by another worker than the one that made it, if there is any.
+
             tmdne verify mathematicians --sample 2%
+            tmdne verify mathematicians --sample 2% --listen 0.0.0.0:7709
             tmdne verify image.png demo/images/*/*.png
             """)
 
@@ -24,6 +28,14 @@ struct VerifyCommand: ParsableCommand {
 
     @Option(help: "Of a sweep: how many of the finished cells, drawn at random: a share such as 2%, or a number.")
     var sample = VerifySample.share(100)
+
+    @Option(help: "Of a sweep: address and port at which workers join to render the sample again.")
+    var listen: ListenAddress?
+
+    @Option(help: "Host to name in the join token, where others know this machine by another address; may be repeated.")
+    var advertise: [String] = []
+
+    @OptionGroup var log: LogOptions
 
     @Option(help: "Of images: the greatest difference of a pixel, of 255 levels, that still counts as the same.")
     var tolerance = 0
@@ -38,13 +50,16 @@ struct VerifyCommand: ParsableCommand {
         }
     }
 
-    func run() throws {
+    func run() async throws {
         var isFolder: ObjCBool = false
         if paths.count == 1, FileManager.default.fileExists(atPath: paths[0], isDirectory: &isFolder),
             isFolder.boolValue
         {
-            try verifySweep(SweepDirectory(URL(filePath: paths[0])))
+            try await verifySweep(SweepDirectory(URL(filePath: paths[0])))
         } else {
+            guard listen == nil else {
+                throw ValidationError("--listen needs the directory of a sweep; single images are verified here.")
+            }
             try verifyImages()
         }
     }
@@ -60,13 +75,19 @@ struct VerifyCommand: ParsableCommand {
         if failures > 0 { throw ExitCode.failure }
     }
 
-    private func verifySweep(_ directory: SweepDirectory) throws {
+    private func verifySweep(_ directory: SweepDirectory) async throws {
         let verification = try SweepVerification(directory, sample: sample)
         var verdicts: [ImageVerdict] = []
-        try verification.run { verdict in
+        func take(_ verdict: ImageVerdict) {
             verdicts.append(verdict)
             if !json, !verdict.isFine { Console.print(verdict.line) }
             if Console.isTerminal { Console.rewrite("\(verdicts.count) of \(verification.count) cells are verified") }
+        }
+        if let listen {
+            try await verification.run(
+                listeningOn: listen, advertising: advertise, logger: log.logger("tmdne"), take)
+        } else {
+            try verification.runHere(take)
         }
         if Console.isTerminal { Console.rewrite("") }
         let different = verdicts.count { !$0.isFine }

@@ -1,42 +1,15 @@
+import ArgumentParser
 import Coordinator
 import Diffusion
 import Foundation
+import Logging
 import PNG
+import ServiceLifecycle
 import SharedModel
+import UnixSignals
 import Worker
 
-/// What came of rendering a finished cell again.
-struct ImageVerdict: Encodable {
-    enum Outcome: String, Encodable {
-        case equal
-        /// Not equal, but as like as another instruction set makes it.
-        case alike
-        case different
-    }
-
-    /// Peak signal-to-noise ratio in dB that images of different instruction sets have at the least.
-    ///
-    /// Measured between AVX-512 with bf16, AVX2 and SSE4.1 with the built-in model: 79 dB and more.
-    static let leastLikeness = 40.0
-
-    var position: Int
-    var cell: CellKey
-    var worker: String?
-    /// What rendered it, as the image says.
-    var device: String
-    var outcome: Outcome
-    /// In dB; not there for equal pixels.
-    var likeness: Double?
-
-    var isFine: Bool { outcome != .different }
-
-    var line: String {
-        "DIFFERS  position \(position), cell \(cell.hex.prefix(10)), from \(worker ?? "an unknown worker") on \(device)"
-            + (likeness.map { ": \(ProgressText.rounded($0)) dB" } ?? ": another size")
-    }
-}
-
-/// Renders a sample of a sweep's finished cells again with the engine of this host.
+/// Has a sample of a sweep's finished cells rendered again, here or by workers that join for it.
 struct SweepVerification {
     private let directory: SweepDirectory
     private let rows: [GridRow]
@@ -52,25 +25,27 @@ struct SweepVerification {
         rows = done.shuffled().prefix(sample.size(of: done.count)).sorted { $0.position < $1.position }
     }
 
-    /// Renders every cell of the sample and hands over what came of it.
-    func run(_ body: (ImageVerdict) throws -> Void) throws {
-        let folder = directory.rememberedOrigin.map { URL(filePath: $0).deletingLastPathComponent().path }
-        let locator = ModelLocator(sweepFolder: folder)
+    private var locator: ModelLocator {
+        ModelLocator(
+            sweepFolder: directory.rememberedOrigin.map { URL(filePath: $0).deletingLastPathComponent().path })
+    }
+
+    // MARK: - Here
+
+    /// Renders every cell of the sample with the engine of this host and hands over what came of it.
+    func runHere(_ body: (ImageVerdict) throws -> Void) throws {
+        let locator = locator
         let engine = DiffusionEngine(
             device: try CPUDevice(),
             findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
             findModel: { name, fingerprint in try ModelOpener.open(locator.locate(name, fingerprint: fingerprint)) })
-        for row in rows { try body(try verify(row, with: engine)) }
+        for row in rows {
+            let first = try DescribedImage(of: row, in: directory)
+            try body(ImageVerdict(row, first, again: render(first.metadata, with: engine), by: nil))
+        }
     }
 
-    private func verify(_ row: GridRow, with engine: DiffusionEngine) throws -> ImageVerdict {
-        let path = directory.url.appending(path: row.image ?? "")
-        let (image, texts) = try PNGImage.decode(
-            Array(try Data(contentsOf: path)), maximumPixels: ImageSize.sides.upperBound * ImageSize.sides.upperBound)
-        guard let chunk = texts.first(where: { $0.keyword == ImageMetadata.keyword }) else {
-            throw SilentImage(path: path.relativePath)
-        }
-        let metadata = try ImageMetadata(json: chunk.text)
+    private func render(_ metadata: ImageMetadata, with engine: DiffusionEngine) throws -> DescribedImage {
         let axes = metadata.axes
         let granted = GrantedCell(
             key: metadata.key, cell: metadata.cell, position: metadata.position, rawPrompt: axes.prompt,
@@ -80,27 +55,78 @@ struct SweepVerification {
         try engine.render([granted], progress: { _ in true }) { rendered in
             again = try PNGImage(width: rendered.width, height: rendered.height, pixels: rendered.pixels)
         }
-        let likeness = again.flatMap(image.peakSignalToNoise)
-        let isSameArithmetic =
-            Self.instructionSet(of: metadata.device) == Self.instructionSet(of: engine.device)
-            && metadata.precision == engine.precision && metadata.program == Program.signature
-        let least = isSameArithmetic ? .infinity : ImageVerdict.leastLikeness
-        return ImageVerdict(
-            position: row.position, cell: row.cell, worker: row.worker, device: metadata.device,
-            outcome: likeness == .infinity ? .equal : likeness ?? 0 >= least ? .alike : .different,
-            likeness: likeness.flatMap { $0.isFinite ? $0 : nil })
+        guard let again else { throw NothingRendered(position: metadata.position) }
+        return DescribedImage(
+            image: again,
+            metadata: ImageMetadata(
+                granted, model: axes.model, sweep: metadata.sweep, device: engine.device, precision: engine.precision))
     }
 
-    /// A device's name without its threads, which change no pixel: `cpu (AVX-512, 2 threads)` is `cpu (AVX-512`.
-    private static func instructionSet(of device: String) -> Substring {
-        device.lastIndex(of: ",").map { device[..<$0] } ?? device[...]
+    private struct NothingRendered: Error, CustomStringConvertible {
+        let position: Int
+
+        var description: String { "The engine rendered nothing for position \(position); run `tmdne doctor`." }
     }
 
-    private struct SilentImage: Error, CustomStringConvertible {
-        let path: String
+    // MARK: - By workers
 
-        var description: String {
-            "\(path) does not say how it was made; verify a sweep that tmdne's own workers made."
+    /// Serves the sample as a sweep of its own until workers have rendered all of it, each cell by another worker than the
+    /// one that made it if there is any, and hands over what came of it.
+    ///
+    /// The images stay in `verification/` of the sweep's directory unless all of them agree.
+    ///
+    /// - Throws: What kept it from being served; `ExitCode` when it was interrupted.
+    func run(
+        listeningOn address: ListenAddress, advertising hosts: [String], logger: Logger,
+        _ body: (ImageVerdict) throws -> Void
+    ) async throws {
+        let again = SweepDirectory(directory.url.appending(path: "verification"))
+        // What the last verification left behind.
+        if FileManager.default.fileExists(atPath: again.url.path) { try FileManager.default.removeItem(at: again.url) }
+        let images = try rows.map { try DescribedImage(of: $0, in: directory).metadata }
+        try await SweepRecheck.plan(images, of: directory, in: again)
+        try await serve(again, at: address, advertising: hosts, logger: logger)
+        var made: [CellKey: GridRow] = [:]
+        for row in try SweepReader(again).rows() { made[row.cell] = row }
+        var isFine = true
+        for row in rows {
+            let verdict = try verdict(on: row, by: made[row.cell], in: again)
+            isFine = isFine && verdict.isFine
+            try body(verdict)
+        }
+        if isFine { try FileManager.default.removeItem(at: again.url) }
+    }
+
+    private func verdict(on row: GridRow, by made: GridRow?, in again: SweepDirectory) throws -> ImageVerdict {
+        let first = try DescribedImage(of: row, in: directory)
+        guard let made, made.image != nil else {
+            return ImageVerdict(
+                row, device: first.metadata.device, failure: made?.reason ?? "Nobody rendered it again.")
+        }
+        return ImageVerdict(row, first, again: try DescribedImage(of: made, in: again), by: made.worker)
+    }
+
+    private func serve(
+        _ again: SweepDirectory, at address: ListenAddress, advertising hosts: [String], logger: Logger
+    ) async throws {
+        let locator = locator
+        var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: true)
+        settings.advertisedHosts = hosts
+        settings.findModel = { try locator.locate($0, fingerprint: $1) }
+        let server = try await CoordinatorServer.start(
+            in: again, plan: nil, host: address.host, port: address.port, settings: settings, logger: logger)
+        Console.note("Join workers with this line; it holds the secret:")
+        Console.note("tmdne worker \(server.joinToken.text)")
+        let services = [
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: server, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        let group = ServiceGroup(
+            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        guard try SweepReader(again).status().state == .done else {
+            Console.note("The verification was interrupted; nothing is said about the images.")
+            throw ExitCode.failure
         }
     }
 }

@@ -167,6 +167,22 @@ struct SafetensorsFileTests {
         }
     }
 
+    @Test("of a hundred thousand tensors opens in time", .timeLimit(.minutes(1)))
+    func manyTensors() throws {
+        let count = 100_000
+        let entries = (0..<count).map {
+            #""block.\#($0).weight":{"dtype":"U8","shape":[1],"data_offsets":[\#($0),\#($0 + 1)]}"#
+        }
+        let header = "{" + entries.joined(separator: ",") + "}"
+        let path = try folder.write(
+            safetensorsBytes(header: header, data: Array(repeating: 7, count: count)), to: "model.safetensors")
+        let begin = ContinuousClock.now
+        let file = try SafetensorsFile(path: path)
+        #expect(file.names.count == count)
+        // Measured: see the message of a failure. A check of every pair would take minutes.
+        #expect(ContinuousClock.now - begin < .seconds(10))
+    }
+
     @Test("that does not exist, or is a folder, is named")
     func missing() throws {
         let path = "\(folder.path)/nowhere.safetensors"

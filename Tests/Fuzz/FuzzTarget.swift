@@ -1,36 +1,36 @@
 import Foundation
 import NIOCore
 import SharedModel
-import Testing
 
 @testable import Coordinator
+@testable import Diffusion
 
 /// A decoder of bytes from outside, and what must hold of it for every input: it returns or throws its own error, and
 /// what it takes it takes alike however the bytes are cut and written again.
-enum FuzzTarget: String, CaseIterable, CustomTestStringConvertible {
+enum FuzzTarget: String, CaseIterable {
     case workerFrames = "worker-frames"
     case coordinatorFrames = "coordinator-frames"
     case session
     case token
     case pngGate = "png-gate"
     case sweepFile = "sweep-file"
+    case safetensorsHeader = "safetensors-header"
 
     /// Longest input, in bytes.
     static let longest = 4096
 
-    var testDescription: String { rawValue }
-
     /// Runs one input.
     ///
     /// - Throws: ``Broken`` when something does not hold.
-    func run(_ input: [UInt8], _ mutator: inout Mutator) throws {
+    func run(_ input: [UInt8]) throws {
         switch self {
         case .workerFrames: try Self.frames(of: WorkerMessage.self, input)
         case .coordinatorFrames: try Self.frames(of: CoordinatorMessage.self, input)
         case .session: try Self.session(input)
         case .token: try Self.token(input)
-        case .pngGate: try Self.pngGate(input, &mutator)
+        case .pngGate: try Self.pngGate(input)
         case .sweepFile: try Self.sweepFile(input)
+        case .safetensorsHeader: try Self.safetensorsHeader(input)
         }
     }
 
@@ -97,13 +97,14 @@ enum FuzzTarget: String, CaseIterable, CustomTestStringConvertible {
         }
     }
 
-    /// The gate judges the bytes, not how they are cut.
-    private static func pngGate(_ input: [UInt8], _ mutator: inout Mutator) throws {
+    /// The gate judges the bytes, not how they are cut; each piece is as long as its first byte says.
+    private static func pngGate(_ input: [UInt8]) throws {
         var pieces: [[UInt8]] = []
         var rest = input[...]
-        while !rest.isEmpty {
-            pieces.append(Array(rest.prefix(1 + mutator.number(below: 32))))
-            rest = rest.dropFirst(pieces.last?.count ?? 1)
+        while let first = rest.first {
+            let piece = rest.prefix(1 + Int(first) % 32)
+            pieces.append(Array(piece))
+            rest = rest.dropFirst(piece.count)
         }
         guard isImage([input]) == isImage(pieces) else {
             throw Broken(what: "the verdict depends on how the bytes are cut")
@@ -128,5 +129,24 @@ enum FuzzTarget: String, CaseIterable, CustomTestStringConvertible {
         } catch {
             guard !"\(error)".isEmpty else { throw Broken(what: "an error without a word") }
         }
+    }
+
+    /// A header that is taken gives every tensor a place of its own in the data, whose length is the first byte.
+    private static func safetensorsHeader(_ input: [UInt8]) throws {
+        let count = Int(input.first ?? 0)
+        let header: SafetensorsHeader
+        do throws(SafetensorsHeader.Failure) {
+            header = try SafetensorsHeader(json: Array(input.dropFirst()), dataCount: count)
+        } catch {
+            guard !error.problem.isEmpty else { throw Broken(what: "an error without a word") }
+            return
+        }
+        var end = 0
+        for place in header.entries.values.map(\.range).sorted(by: { $0.upperBound < $1.upperBound })
+        where !place.isEmpty {
+            guard place.lowerBound == end else { throw Broken(what: "tensors overlap or leave a hole at \(end)") }
+            end = place.upperBound
+        }
+        guard end == count else { throw Broken(what: "\(end) of \(count) bytes belong to a tensor") }
     }
 }
