@@ -27,7 +27,7 @@ extension EndToEnd {
                     line: "styles: [sai-fotographic]", thing: "no style 'sai-fotographic'",
                     remedy: "did you mean 'sai-photographic'?"),
                 BadLine(line: "sampler: eulr", thing: "no sampler 'eulr'", remedy: "did you mean 'euler'?"),
-                BadLine(line: "model: nowhere", thing: "no model 'nowhere'", remedy: "write the path"),
+                BadLine(line: "model: nowhere", thing: "there is no 'nowhere'", remedy: "write the path"),
             ])
         func badSweep(_ bad: BadLine) async throws {
             try await Sandbox.with { sandbox in

@@ -31,7 +31,7 @@ struct ExportTests {
         let fixture = try await Self.fixture()
         let lines = try Self.text(Export.jsonl, fixture.reader).split(separator: "\n", omittingEmptySubsequences: false)
         let sha256 = GridFixture.hexadecimal(0xF00, digits: 64)
-        let common = #""prompt":"a \"red\" circle, big","sampler":"euler","seed":18446744073709551615"#
+        let common = #""prompt":"a \"red\" circle, big","reading":null,"sampler":"euler","seed":18446744073709551615"#
         try #require(lines.count == 4)
         #expect(
             lines[0] == """

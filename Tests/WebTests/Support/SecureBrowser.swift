@@ -54,9 +54,14 @@ struct SecureBrowser: Sendable {
                 }
             }
         var text = ""
-        try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: request))
-            for try await part in inbound { text += String(buffer: part) }
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(string: request))
+                for try await part in inbound { text += String(buffer: part) }
+            }
+        } catch let error as ChannelError where !text.isEmpty {
+            // The server closes after its answer, perhaps before this side does.
+            guard error == .ioOnClosedChannel || error == .alreadyClosed else { throw error }
         }
         let lines = text.components(separatedBy: "\r\n")
         let end = lines.firstIndex(of: "") ?? lines.endIndex
