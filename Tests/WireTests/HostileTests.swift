@@ -79,8 +79,8 @@ struct HostileTests {
                     try bytes.writeFrame(WorkerMessage.want(Want(fingerprint: String(repeating: "f", count: 64))))
                 }
                 flooder.writeAndFlush(bytes, promise: nil)
-                try await flooder.closeFuture.get()
                 try await expectService(server, in: folder)
+                flooder.close(promise: nil)
             }
         }
     }

@@ -8,6 +8,7 @@ import NIOSSL
 /// A browser that trusts the certificate of a directory alone, and checks that it names the address.
 struct SecureBrowser: Sendable {
     struct Answer {
+        /// 0 if the server closed without an answer.
         let status: Int
         /// Lines of the head, the first one left out.
         let headers: [String]
@@ -59,7 +60,7 @@ struct SecureBrowser: Sendable {
                 try await outbound.write(ByteBuffer(string: request))
                 for try await part in inbound { text += String(buffer: part) }
             }
-        } catch let error as ChannelError where !text.isEmpty {
+        } catch let error as ChannelError {
             // The server closes after its answer, perhaps before this side does.
             guard error == .ioOnClosedChannel || error == .alreadyClosed else { throw error }
         }
