@@ -1,5 +1,5 @@
 extension Grant {
-    /// Written by hand: of all payloads a grant is by far the longest, and Foundation's encoder takes ten times as long.
+    /// Written by hand, since of all payloads a grant is by far the longest.
     func json() -> [UInt8] {
         var json = Array(#"{"cells":["#.utf8)
         for (index, granted) in cells.enumerated() {
