@@ -5,7 +5,7 @@ import NIOSSL
 
 @testable import Coordinator
 
-/// A browser that trusts the certificate of a directory alone, and checks that it names the address.
+/// A browser that trusts the certificate of a directory alone, as a person does who has compared its fingerprint.
 struct SecureBrowser: Sendable {
     struct Answer {
         /// 0 if the server closed without an answer.
@@ -18,13 +18,13 @@ struct SecureBrowser: Sendable {
     let port: Int
     /// `nil` speaks HTTP without encryption.
     private let context: NIOSSLContext?
+    private let certificates: [NIOSSLCertificate]
 
     init(port: Int, trusting directory: SweepDirectory?) throws {
         self.port = port
-        context = try directory.map { directory in
+        certificates = try directory.map { try NIOSSLCertificate.fromPEMFile($0.webIdentity.path) } ?? []
+        context = try directory.map { _ in
             var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.trustRoots = .certificates(
-                try NIOSSLCertificate.fromPEMFile(directory.webIdentity.path))
             configuration.minimumTLSVersion = .tlsv13
             return try NIOSSLContext(configuration: configuration)
         }
@@ -42,14 +42,15 @@ struct SecureBrowser: Sendable {
     }
 
     private func send(_ request: String) async throws -> Answer {
-        let context = context
+        let (context, certificates) = (context, certificates)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let context {
-                        // Without a name the address is what the certificate must hold.
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: context, serverHostname: nil))
+                        let handler = try NIOSSLClientHandler(context: context, serverHostname: nil) { shown, verdict in
+                            verdict.succeed(shown == certificates ? .certificateVerified : .failed)
+                        }
+                        try channel.pipeline.syncOperations.addHandler(handler)
                     }
                     return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
