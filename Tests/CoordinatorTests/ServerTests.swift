@@ -121,7 +121,7 @@ struct ServerTests {
     @Test("a stranger that says nothing is cut off, and so is one too many")
     func slowClients() async throws {
         var settings = ServerFixture.settings()
-        settings.deadlines.authentication = .seconds(1)
+        settings.deadlines.authentication = .seconds(3)
         settings.strangers = 2
         try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
             let first = try await TestWorker(port: server.boundPort)

@@ -133,6 +133,10 @@ extension EndToEnd {
                 try #require(whole.count > 9000, "the database is one file once its coordinator has ended")
                 damaged.replaceSubrange(5000..<9000, with: Data(repeating: 0xEE, count: 4000))
                 for bytes in [damaged, whole.prefix(whole.count / 2), Data("nonsense".utf8)] {
+                    // What a page's connection may have left belongs to another file.
+                    for suffix in ["-wal", "-shm"] {
+                        try? FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db\(suffix)"))
+                    }
                     try sandbox.write("out/sweep.db", bytes)
                     for command in ["resume", "status"] where command == "resume" || bytes.count < 100 {
                         let refused = try await sandbox.run(command, "out")
