@@ -63,7 +63,7 @@ struct HostileTests {
         }
     }
 
-    @Test("a worker that floods and never reads is cut off, and takes nobody's place meanwhile")
+    @Test("a worker that floods and never reads takes nobody's place")
     func flood() async throws {
         try await WireFixture.withDirectory { folder in
             var settings = WireFixture.settings()
