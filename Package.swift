@@ -9,6 +9,13 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Clang splits vectors in halves for AVX-512 unless told otherwise, and then the kernels' register tiles do not fit.
+#if arch(x86_64)
+    let kernelSettings: [CSetting] = [.unsafeFlags(["-mprefer-vector-width=512"])]
+#else
+    let kernelSettings: [CSetting] = []
+#endif
+
 /// What holds the decoders that are fuzzed.
 let fuzzed: [Target.Dependency] = [
     "Coordinator", "Diffusion", "SharedModel", .product(name: "NIOCore", package: "swift-nio"),
@@ -41,7 +48,7 @@ let package = Package(
             name: "CPNGShim", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
-        .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
+        .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
         .target(
             name: "Coordinator",
             dependencies: [

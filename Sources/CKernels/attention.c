@@ -5,7 +5,6 @@
 #include <math.h>
 
 enum {
-    LANES = 16,
     ROWS = 6,         // queries of a register tile
     KEY_BLOCK = 256,  // keys of an online softmax step: scores of a tile stay in the first-level cache
     QUERY_BLOCK = 48, // queries of a task, which meet a block of keys and values while it is in the second-level cache

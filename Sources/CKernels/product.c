@@ -1,21 +1,18 @@
 #include "CKernels.h"
 #include "parallel.h"
-#include "vector.h"
+#include "product.h"
 
 // Products with weights in panels, blocked as by Goto and van de Geijn (2008): a slice of a panel stays in the first-level
 // cache while the rows of a block, in the second-level cache, pass by it. A number is a sum over the inputs in slices of
 // DEPTH, in order: rows, blocks and threads do not change it.
 
 enum {
-    LANES = 16,
     ROWS = 6,     // of a register tile; see attention.c
     DEPTH = 320,  // inputs of a slice: 20 KiB of a panel; layers have multiples of it
     BLOCK = 192,  // most rows of a task: 240 KiB of a slice
     GROUP = 8,    // panels of a task
 };
 enum { WIDE_TILE = 4, NARROW_TILE = 1 };
-
-static size_t panels_of(size_t outputs) { return (outputs + LANES - 1) / LANES; }
 
 size_t tmdne_panel_floats(size_t inputs, size_t outputs) { return panels_of(outputs) * inputs * LANES; }
 
@@ -44,11 +41,6 @@ void tmdne_pack_panels(const float *weights, float *panels, size_t inputs, size_
     tmdne_parallel(panels_of(outputs), inputs * outputs, pack, &p);
 }
 
-struct product {
-    const struct tmdne_product *p;
-    size_t panels, blocks, block_rows, groups;
-};
-
 // sum[ROWS][vectors] += a slice of the rows of `a` times one of neighbouring panels, `panel` floats apart.
 TMDNE_INLINE void tile(
     size_t vectors, size_t depth, const float *const *a, const float *b, size_t panel, f32x16 sum[ROWS][WIDE_TILE]) {
@@ -63,69 +55,41 @@ TMDNE_INLINE void tile(
     }
 }
 
-// Bias, residual and activation of one vector of a row; `lanes` of it are in the result.
-TMDNE_INLINE void finish(const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, size_t lanes) {
-    size_t bytes = lanes * sizeof(float);
-    f32x16 more = {0};
-    if (p->bias) {
-        memcpy(&more, p->bias + column, bytes);
-        *sum += more;
-    }
-    if (p->residual) {
-        memcpy(&more, p->residual + place, bytes);
-        *sum += more;
-    }
-    activate16(sum, p->activation);
-}
-
 TMDNE_INLINE void multiply_tile(
-    size_t vectors, const struct tmdne_product *p, const float *x, const float *panels, float *y, size_t rows,
-    size_t first, size_t slice, size_t column) {
+    size_t vectors, const struct tmdne_product *p, const float *x, const float *panels, size_t rows, size_t first,
+    size_t slice, size_t column) {
     // Rows beyond the last are computed from it once more, and not stored.
     const float *a[ROWS];
     for (size_t r = 0; r < ROWS; r++) a[r] = x + (r < rows ? r : rows - 1) * p->inputs + slice;
     size_t depth = p->inputs - slice < DEPTH ? p->inputs - slice : DEPTH, panel = p->inputs * LANES;
-    int isLast = slice + depth == p->inputs;
     f32x16 sum[ROWS][WIDE_TILE];
     for (size_t r = 0; r < ROWS; r++)
         for (size_t v = 0; v < vectors; v++) sum[r][v] = (f32x16){0};
     tile(vectors, depth, a, panels + slice * LANES, panel, sum);
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t v = 0; v < vectors; v++) {
-            size_t place = r * p->outputs + v * LANES, from = column + v * LANES;
-            size_t lanes = p->outputs - from < LANES ? p->outputs - from : LANES;
-            if (slice) {
-                f32x16 before = {0};
-                if (lanes == LANES) load16(&before, y + place);
-                else memcpy(&before, y + place, lanes * sizeof(float));
-                sum[r][v] = before + sum[r][v];
-            }
-            if (isLast) finish(p, &sum[r][v], first + place, from, lanes);
-            if (lanes == LANES) store16(y + place, &sum[r][v]);
-            else memcpy(y + place, &sum[r][v], lanes * sizeof(float));
-        }
-    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vectors; v++)
+            settle(
+                p, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, slice == 0,
+                slice + depth == p->inputs);
 }
 
 TMDNE_INLINE void multiply(size_t widest, const struct product *m, size_t begin, size_t end) {
     const struct tmdne_product *p = m->p;
-    for (size_t task = begin; task < end; task++) {
-        // Neighbouring tasks share rows.
-        size_t group = task % m->groups, block = task / m->groups % m->blocks, matrix = task / m->groups / m->blocks;
-        size_t top = block * m->block_rows, bottom = top + m->block_rows < p->rows ? top + m->block_rows : p->rows;
-        size_t last = (group + 1) * GROUP < m->panels ? (group + 1) * GROUP : m->panels;
-        const float *x = p->x + matrix * p->rows * p->inputs;
-        const float *panels = p->panels + matrix * m->panels * p->inputs * LANES;
-        size_t origin = matrix * p->rows * p->outputs;
+    for (size_t index = begin; index < end; index++) {
+        struct task task = task_at(m, index, GROUP);
+        const float *x = (const float *)p->x + task.matrix * p->rows * p->inputs;
+        const float *panels = (const float *)p->panels + task.matrix * m->panels * p->inputs * LANES;
+        size_t origin = task.matrix * p->rows * p->outputs;
         for (size_t slice = 0; slice < p->inputs; slice += DEPTH) {
-            for (size_t panel = group * GROUP; panel < last;) {
-                size_t vectors = last - panel < widest ? 1 : widest, column = panel * LANES;
+            for (size_t panel = task.first_panel; panel < task.last_panel;) {
+                size_t vectors = task.last_panel - panel < widest ? 1 : widest, column = panel * LANES;
                 const float *b = panels + panel * p->inputs * LANES;
-                for (size_t row = top; row < bottom; row += ROWS) {
-                    size_t rows = bottom - row < ROWS ? bottom - row : ROWS, first = origin + row * p->outputs + column;
+                for (size_t row = task.top; row < task.bottom; row += ROWS) {
+                    size_t rows = task.bottom - row < ROWS ? task.bottom - row : ROWS;
+                    size_t first = origin + row * p->outputs + column;
                     const float *a = x + row * p->inputs;
-                    if (vectors == WIDE_TILE) multiply_tile(WIDE_TILE, p, a, b, p->y + first, rows, first, slice, column);
-                    else multiply_tile(1, p, a, b, p->y + first, rows, first, slice, column);
+                    if (vectors == WIDE_TILE) multiply_tile(WIDE_TILE, p, a, b, rows, first, slice, column);
+                    else multiply_tile(1, p, a, b, rows, first, slice, column);
                 }
                 panel += vectors;
             }
@@ -149,15 +113,10 @@ static void multiply_narrow(const void *context, size_t begin, size_t end) {
 #endif
 
 void tmdne_multiply(const struct tmdne_product *p) {
-    struct product m = {.p = p, .panels = panels_of(p->outputs)};
-    m.blocks = (p->rows + BLOCK - 1) / BLOCK;
-    m.block_rows = ((p->rows + m.blocks - 1) / m.blocks + ROWS - 1) / ROWS * ROWS;
-    m.blocks = (p->rows + m.block_rows - 1) / m.block_rows;
-    m.groups = (m.panels + GROUP - 1) / GROUP;
-    size_t tasks = p->matrices * m.blocks * m.groups;
+    struct product m = cut(p, BLOCK, ROWS, GROUP);
     void (*body)(const void *, size_t, size_t) = multiply_narrow;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("x86-64-v4")) body = multiply_wide;
 #endif
-    tmdne_parallel(tasks, p->matrices * p->rows * p->inputs * p->outputs / 64, body, &m);
+    tmdne_parallel(tasks_of(&m), p->matrices * p->rows * p->inputs * p->outputs / 64, body, &m);
 }

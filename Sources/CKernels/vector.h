@@ -14,6 +14,7 @@
 #endif
 #define TMDNE_INLINE static inline __attribute__((always_inline))
 
+enum { LANES = 16 };
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 

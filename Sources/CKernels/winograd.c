@@ -1,68 +1,13 @@
 #include "CKernels.h"
 #include "parallel.h"
-#include "vector.h"
+#include "winograd_input.h"
 
 // F(4x4, 3x3) and F(2x2, 3x3) of Lavin and Gray (2016), equation 4 and the matrices of their section 4: interpolation at 0,
 // ±1, infinity, and for the larger tile ±2. `out` is the side of a tile, a constant after inlining, and `out` + 2 that of
 // the input that it needs.
 
-enum { LANES = 16, MOST_OUT = 4, MOST_IN = MOST_OUT + 2 };
-
-struct pass {
-    const float *x, *bias, *residual;  // pictures, or products of tiles
-    float *y;                          // tiles, or pictures
-    size_t height, width, channels, down, across, first, rows;
-};
-
-// The rows of B^T applied to `out` + 2 values.
-TMDNE_INLINE void input_line(size_t out, const f32x16 *d, size_t step, f32x16 *v) {
-    if (out == 2) {
-        v[0] = d[0] - d[2 * step];
-        v[step] = d[step] + d[2 * step];
-        v[2 * step] = d[2 * step] - d[step];
-        v[3 * step] = d[step] - d[3 * step];
-        return;
-    }
-    f32x16 d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-    f32x16 even = d4 - d2 * 4.0f, odd = d3 - d1 * 4.0f, outer = d4 - d2, inner = (d3 - d1) * 2.0f;
-    v[0] = d0 * 4.0f - d2 * 5.0f + d4;
-    v[step] = even + odd;
-    v[2 * step] = even - odd;
-    v[3 * step] = outer + inner;
-    v[4 * step] = outer - inner;
-    v[5 * step] = d1 * 4.0f - d3 * 5.0f + d5;
-}
-
-TMDNE_INLINE void transform_input(size_t out, const struct pass *p, size_t begin, size_t end) {
-    size_t in = out + 2, tiles = p->down * p->across, plane = p->rows * p->channels;
-    for (size_t row = begin; row < end; row++) {
-        size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * out,
-               left = tile % p->across * out;
-        const float *x = p->x + image * p->height * p->width * p->channels;
-        float *v = p->y + row * p->channels;
-        for (size_t c = 0; c < p->channels; c += LANES) {
-            f32x16 d[MOST_IN * MOST_IN], half[MOST_IN * MOST_IN];
-            for (size_t i = 0; i < in; i++) {
-                for (size_t j = 0; j < in; j++) {
-                    // One beyond each edge is padding; unsigned, so that what lies before the first is beyond too.
-                    size_t h = top + i - 1, w = left + j - 1;
-                    if (h < p->height && w < p->width)
-                        load16(&d[i * in + j], x + (h * p->width + w) * p->channels + c);
-                    else
-                        d[i * in + j] = (f32x16){0};
-                }
-            }
-            for (size_t j = 0; j < in; j++) input_line(out, d + j, in, half + j);
-            for (size_t i = 0; i < in; i++) {
-                input_line(out, half + i * in, 1, d + i * in);
-                for (size_t j = 0; j < in; j++) store16(v + (i * in + j) * plane + c, &d[i * in + j]);
-            }
-        }
-    }
-}
-
-TMDNE_CLONES static void input_of_4(const void *pass, size_t begin, size_t end) { transform_input(4, pass, begin, end); }
-TMDNE_CLONES static void input_of_2(const void *pass, size_t begin, size_t end) { transform_input(2, pass, begin, end); }
+TMDNE_CLONES static void input_of_4(const void *pass, size_t begin, size_t end) { transform_input(4, 0, pass, begin, end); }
+TMDNE_CLONES static void input_of_2(const void *pass, size_t begin, size_t end) { transform_input(2, 0, pass, begin, end); }
 
 // The rows of A^T applied to `out` + 2 values.
 TMDNE_INLINE void output_line(size_t out, const f32x16 *m, size_t step, f32x16 *y, size_t y_step) {
@@ -120,9 +65,8 @@ size_t tmdne_winograd_tiles(size_t tile, size_t images, size_t height, size_t wi
 
 void tmdne_winograd_input(
     size_t tile, const float *x, float *v, size_t height, size_t width, size_t channels, size_t first, size_t rows) {
-    struct pass pass = {
-        x,      NULL,  NULL,     v, height, width, channels, (height + tile - 1) / tile, (width + tile - 1) / tile,
-        first, rows};
+    struct pass pass = tiles_of(tile, x, height, width, channels, first, rows);
+    pass.y = v;
     size_t work = rows * channels * tmdne_winograd_points(tile);
     tmdne_parallel(rows, work, tile == 4 ? input_of_4 : input_of_2, &pass);
 }
@@ -130,9 +74,8 @@ void tmdne_winograd_input(
 void tmdne_winograd_output(
     size_t tile, const float *m, const float *bias, const float *residual, float *y, size_t height, size_t width,
     size_t channels, size_t first, size_t rows) {
-    struct pass pass = {
-        m,     bias, residual, y, height, width, channels, (height + tile - 1) / tile, (width + tile - 1) / tile,
-        first, rows};
+    struct pass pass = tiles_of(tile, m, height, width, channels, first, rows);
+    pass.bias = bias, pass.residual = residual, pass.y = y;
     size_t work = rows * channels * tmdne_winograd_points(tile);
     tmdne_parallel(rows, work, tile == 4 ? output_of_4 : output_of_2, &pass);
 }

@@ -8,7 +8,7 @@
 package protocol Device: AnyObject {
     /// For people and for the images' metadata: `cpu (AVX-512, 2 threads)`.
     var label: String { get }
-    /// What activations and products are computed in.
+    /// What products are computed in.
     var precision: Precision { get }
     /// The most channels that an attention head may have.
     var widestHead: Int { get }
@@ -126,6 +126,9 @@ package enum Activation: Sendable {
     case relu
 }
 
-package enum Precision: String, Sendable {
+/// What products are computed in; all else is single precision.
+package enum Precision: String, CaseIterable, Sendable {
     case fp32
+    /// Factors rounded to bfloat16, sums in single precision.
+    case bf16
 }

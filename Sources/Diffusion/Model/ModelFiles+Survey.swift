@@ -19,7 +19,7 @@ extension ModelFiles {
     /// - Throws: ``DiffusionError/mismatchedTensors(path:missing:misfits:unused:)`` with the names of all tensors that are
     ///   missing, left over or of another shape, or what ``ModelFiles`` throws when a file is damaged.
     package func check() throws {
-        _ = try SurveyedModel(self)
+        _ = try SurveyedModel(self, precision: .fp32)
     }
 
     /// What rendering a picture of `width` times `height` pixels with guidance takes.
@@ -29,15 +29,16 @@ extension ModelFiles {
     /// - Parameters:
     ///   - width: Of the picture, in pixels.
     ///   - height: Of the picture, in pixels.
+    ///   - precision: What products are computed in.
     ///   - cells: How many cells are at hand; a batch takes as many of them as ``Pipeline`` would.
     /// - Returns: What the weights and the greatest moment of the computation take.
     /// - Throws: as ``check()`` does.
-    package func memory(width: Int, height: Int, cells: Int = 1) throws -> MemoryNeed {
+    package func memory(width: Int, height: Int, precision: Precision = .fp32, cells: Int = 1) throws -> MemoryNeed {
         let batch = 2 * min(cells, Pipeline.cellsAtOnce(config, width: width, height: height))
         // The picture as floats, once more for rounding, and as bytes.
         let picture = width * height * 3 * (2 * MemoryLayout<Float>.stride + 1)
         let meters = try [Int.max, 0].map { allowance in
-            let model = try SurveyedModel(self)
+            let model = try SurveyedModel(self, precision: precision)
             model.device.keepWeights(bytes: allowance)
             try model.render(width: width, height: height, batch: batch)
             return model.device.meter
@@ -51,14 +52,15 @@ extension ModelFiles {
 
 /// A model on a ``SurveyDevice``.
 private struct SurveyedModel {
-    let device = SurveyDevice()
+    let device: SurveyDevice
     private let config: ModelConfig
     private let textEncoders: [TextEncoder]
     private let unet: UNet
     private let decoder: any PictureDecoder
 
-    init(_ files: any ModelFiles) throws {
-        let device = device
+    init(_ files: any ModelFiles, precision: Precision) throws {
+        let device = SurveyDevice(precision: precision)
+        self.device = device
         /// Builds one part and tells all that is wrong with it.
         func surveyed<Part>(_ weights: WeightSource, _ build: (LayerSource) throws -> Part) throws -> Part {
             let survey = WeightSurvey()

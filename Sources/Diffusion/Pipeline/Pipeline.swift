@@ -90,7 +90,7 @@ package final class Pipeline {
     /// Keeps as many weights in memory as the budget has room for beside all else.
     private func planMemory(width: Int, height: Int, cells: Int) throws {
         guard let memoryBudget else { return }
-        let need = try model.memory(width: width, height: height, cells: cells)
+        let need = try model.memory(width: width, height: height, precision: precision, cells: cells)
         guard need.least <= memoryBudget else {
             throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: memoryBudget)
         }

@@ -20,6 +20,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Renders each cell by itself.")
     var noSharing = false
 
+    @Option(help: PrecisionChoice.help)
+    var precision = PrecisionChoice.auto
+
     struct Result: Encodable {
         var images = 0
         /// From the first cell to the last, without opening the model.
@@ -41,8 +44,8 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         let planned = try PlannedSweep(file: sweep)
         let engine = DiffusionEngine(
-            device: try CPUDevice(), isSharing: !noSharing, findFile: { name, _ in try planned.file(name) },
-            findModel: { name, _ in try planned.model(name) })
+            device: try CPUDevice(precision: precision.precision), isSharing: !noSharing,
+            findFile: { name, _ in try planned.file(name) }, findModel: { name, _ in try planned.model(name) })
         var result = Result(device: engine.device, precision: engine.precision)
         let opening = ContinuousClock.now
         for shard in planned.grants {

@@ -39,7 +39,11 @@ struct DoctorCommand: ParsableCommand {
                 name: "memory", isFine: true,
                 detail: "\(ProcessInfo.processInfo.physicalMemory >> 20) MiB in this machine"),
         ]
-        checks.append(check("device") { "\(try CPUDevice().label), oneDNN \(CPUDevice.libraryVersion), fp32" })
+        checks.append(
+            check("device") {
+                let fast = CPUDevice.isFastInBfloat ? "fp32, and bf16 by its own instructions" : "fp32"
+                return "\(try CPUDevice().label), oneDNN \(CPUDevice.libraryVersion), \(fast)"
+            })
         checks.append(check("model") { "tmdne-tiny at \(try ModelLocator().locate("tmdne-tiny"))" })
         checks.append(check("rendering", Self.renderedInWords))
         checks.append(tokenizer)

@@ -43,7 +43,7 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "A built-in model, or the path of a diffusers folder or a .safetensors file.")
     var model = "tmdne-tiny"
 
-    @Option(help: "Precision of the networks: auto or fp32.")
+    @Option(help: PrecisionChoice.help)
     var precision = PrecisionChoice.auto
 
     @Option(help: "Memory that rendering may take, such as 12G; all of it unless given.")
@@ -78,7 +78,7 @@ struct RenderCommand: ParsableCommand {
         truncation.add(cell)
         truncation.sentences.forEach(Console.note)
         let engine = DiffusionEngine(
-            device: try CPUDevice(), memoryBudget: (memory ?? .physical).bytes,
+            device: try CPUDevice(precision: precision.precision), memoryBudget: (memory ?? .physical).bytes,
             findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
         try engine.prepare(model: model, for: granted)
         try engine.render([granted], progress: { _ in true }) { image in
@@ -153,11 +153,6 @@ struct RenderCommand: ParsableCommand {
         let sides = config.unet.sampleSize ?? [64, 64]
         return try ImageSize("\(sides[1] * config.vae.upscaling)x\(sides[0] * config.vae.upscaling)")
     }
-}
-
-enum PrecisionChoice: String, CaseIterable, ExpressibleByArgument {
-    case auto
-    case fp32
 }
 
 extension SamplerName: ExpressibleByArgument {}

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Coordinator
-import Diffusion
 import Foundation
 
 struct VerifyCommand: AsyncParsableCommand {
@@ -65,7 +64,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 
     private func verifyImages() throws {
-        let verifier = ImageVerifier(device: try CPUDevice())
+        let verifier = ImageVerifier()
         var failures = 0
         for path in paths {
             let verdict = verifier.verify(path, tolerance: tolerance)

@@ -1,4 +1,3 @@
-import Diffusion
 import Foundation
 import PNG
 import SharedModel
@@ -28,22 +27,16 @@ final class ImageVerifier {
         }
     }
 
-    private let engine: DiffusionEngine
+    private let engines = RecipeEngines(locator: ModelLocator())
     /// Above every image that a sweep can ask for.
     private static let maximumPixels = ImageSize.sides.upperBound * ImageSize.sides.upperBound
-
-    init(device: any Device) {
-        let locator = ModelLocator()
-        engine = DiffusionEngine(
-            device: device, findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
-            findModel: { name, fingerprint in try ModelOpener.open(locator.locate(name, fingerprint: fingerprint)) })
-    }
 
     /// Compares the image at `path` with what its metadata gives here.
     func verify(_ path: String, tolerance: Int) -> Verdict {
         do {
             let (image, metadata) = try Self.read(path)
-            let pixels = try render(metadata)
+            let engine = try engines.engine(for: metadata)
+            let pixels = try render(metadata, with: engine)
             guard pixels.count == image.pixels.count else {
                 return Verdict(
                     image: path, isSame: false, problem: "its size is not the one that it says; it was edited")
@@ -74,7 +67,7 @@ final class ImageVerifier {
         return (image, metadata)
     }
 
-    private func render(_ metadata: ImageMetadata) throws -> [UInt8] {
+    private func render(_ metadata: ImageMetadata, with engine: DiffusionEngine) throws -> [UInt8] {
         let granted = GrantedCell(
             key: metadata.key, cell: metadata.cell, position: metadata.position, rawPrompt: metadata.axes.prompt,
             rawNegativePrompt: metadata.axes.negativePrompt, style: metadata.axes.style, files: metadata.files ?? [:])

@@ -18,6 +18,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: "What renders: auto or cpu.")
     var device = DeviceChoice.auto
 
+    @Option(help: PrecisionChoice.help)
+    var precision = PrecisionChoice.auto
+
     @Option(
         help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
     var memory: MemorySize?
@@ -46,6 +49,7 @@ struct LocalWorker {
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
         let memory = options.memory ?? .physical
+        let precision = options.precision.precision
         let link = fetchesModels ? ModelLink() : nil
         let cache = ModelCache(cache: configuration.cache, link: link)
         if let seconds = options.nullEngine {
@@ -62,8 +66,8 @@ struct LocalWorker {
                 }
             }
             return DiffusionEngine(
-                device: try CPUDevice(), isSharing: isSharing, memoryBudget: memory.bytes, findFile: find,
-                findModel: { try ModelOpener.open(find($0, $1)) })
+                device: try CPUDevice(precision: precision), isSharing: isSharing, memoryBudget: memory.bytes,
+                findFile: find, findModel: { try ModelOpener.open(find($0, $1)) })
         }
     }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Coordinator
-import Diffusion
 import Foundation
 import Logging
 import PNG
@@ -34,13 +33,10 @@ struct SweepVerification {
 
     /// Renders every cell of the sample with the engine of this host and hands over what came of it.
     func runHere(_ body: (ImageVerdict) throws -> Void) throws {
-        let locator = locator
-        let engine = DiffusionEngine(
-            device: try CPUDevice(),
-            findFile: { name, fingerprint in try locator.locate(name, fingerprint: fingerprint) },
-            findModel: { name, fingerprint in try ModelOpener.open(locator.locate(name, fingerprint: fingerprint)) })
+        let engines = RecipeEngines(locator: locator)
         for row in rows {
             let first = try DescribedImage(of: row, in: directory)
+            let engine = try engines.engine(for: first.metadata)
             try body(ImageVerdict(row, first, again: render(first.metadata, with: engine), by: nil))
         }
     }

@@ -29,11 +29,13 @@ import Testing
     ]
 
     /// Sums of products of numbers up to 1 in fp32, against fp64: the error grows with the root of the width. Measured: 5.8e-7.
-    @Test("attention is the softmax of the scores times the values", arguments: shapes)
-    func matchesDefinition(_ shape: Shape) throws {
+    /// In bfloat16 scores have an error of some thousandths of their size, which is here up to 3 times the root of the width,
+    /// and so have the weights that come of them. Measured: 8.9e-3.
+    @Test("attention is the softmax of the scores times the values", arguments: shapes, Precision.allCases)
+    func matchesDefinition(_ shape: Shape, precision: Precision) throws {
         var noise = Noise(seed: 1)
         let model = shape.heads * shape.width
-        let device = try CPUDevice()
+        let device = try CPUDevice(precision: precision)
         let q = noise.values(shape.batch * shape.queries * model).map { $0 * 3 }
         let kv = noise.values(shape.keyBatch * shape.keys * 2 * model)
         let text = try device.upload(kv, shape: [shape.keyBatch, shape.keys, 2 * model])
@@ -42,7 +44,7 @@ import Testing
             keys: TensorSlice(text), values: TensorSlice(text, firstChannel: model), heads: shape.heads,
             headWidth: shape.width, isCausal: shape.isCausal)
         #expect(result.shape == [shape.batch, shape.queries, model])
-        #expect(greatestDifference(device.download(result), reference(q, kv, shape)) < 2e-6)
+        #expect(greatestDifference(device.download(result), reference(q, kv, shape)) < (precision == .fp32 ? 2e-6 : 0.02))
     }
 
     private func reference(_ q: [Float], _ kv: [Float], _ shape: Shape) -> [Float] {

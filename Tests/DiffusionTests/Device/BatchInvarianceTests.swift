@@ -3,10 +3,11 @@ import Testing
 
 /// A picture's numbers must not depend on its neighbours in the batch: sharing work between cells rests on that.
 @Suite struct BatchInvarianceTests {
-    @Test("a UNet evaluation gives the same bits alone and in any batch", arguments: [2, 3, 5, 8, 14])
-    func unet(batch: Int) throws {
+    @Test(
+        "a UNet evaluation gives the same bits alone and in any batch", arguments: [2, 3, 5, 8, 14], Precision.allCases)
+    func unet(batch: Int, precision: Precision) throws {
         let folder = try ModelFolder(path: Golden.model)
-        let device = try CPUDevice()
+        let device = try CPUDevice(precision: precision)
         let unet = try UNet(config: folder.config.unet, weights: try folder.unetWeights(), device: device)
         var noise = Noise(seed: 3)
         let context = try unet.context(of: [Conditioning(states: noise.values(77 * 128), tokenCount: 77)])

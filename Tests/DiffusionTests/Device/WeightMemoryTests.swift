@@ -17,15 +17,15 @@ struct WeightMemoryTests {
         return pictures
     }
 
-    @Test("and a picture is the same whether all, some or none of them do")
-    func samePictures() throws {
-        let need = try model.memory(width: 64, height: 64, cells: 2)
-        let free = try CPUDevice()
+    @Test("and a picture is the same whether all, some or none of them do", arguments: Precision.allCases)
+    func samePictures(precision: Precision) throws {
+        let need = try model.memory(width: 64, height: 64, precision: precision, cells: 2)
+        let free = try CPUDevice(precision: precision)
         let unbounded = try Pipeline(model: model, device: free)
         let expected = try pictures(by: unbounded)
         #expect(expected.count == 2)
         for budget in [2 * need.total, (need.total + need.least) / 2, need.least] {
-            let device = try CPUDevice()
+            let device = try CPUDevice(precision: precision)
             let pipeline = try Pipeline(model: model, device: device, memoryBudget: budget)
             let found = try pictures(by: pipeline)
             #expect(found == expected)

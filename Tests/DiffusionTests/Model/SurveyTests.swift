@@ -57,11 +57,12 @@ struct SurveyTests {
 
     @Test(
         "and the memory that it counts is that of the processor's buffers, byte by byte",
-        arguments: [("\(Golden.folder)/random-sd15", 64), (Golden.model, 128), (Golden.model, 512)])
-    func buffers(path: String, size: Int) throws {
+        arguments: [("\(Golden.folder)/random-sd15", 64), (Golden.model, 128), (Golden.model, 512)], Precision.allCases)
+    func buffers(of picture: (path: String, size: Int), precision: Precision) throws {
+        let (path, size) = picture
         let model = try ModelFolder(path: path)
         let width = model.config.contextDim
-        let (device, survey) = (try CPUDevice(), SurveyDevice())
+        let (device, survey) = (try CPUDevice(precision: precision), SurveyDevice(precision: precision))
         for device in [device, survey] as [any Device] {
             let unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
             let decoder = try VAEDecoder(config: model.config.vae, weights: try model.vaeWeights(), device: device)
@@ -81,6 +82,8 @@ struct SurveyTests {
         let small = try model.memory(width: 64, height: 64)
         let batch = try model.memory(width: 64, height: 64, cells: 14)
         let large = try model.memory(width: 512, height: 512)
+        let narrow = try model.memory(width: 64, height: 64, precision: .bf16)
+        #expect(narrow.weights < small.weights && narrow.total < small.total)
         #expect(small.total < batch.total && batch.total < large.total)
         #expect(small.least < small.total && large.least < large.total)
         // UNet, decoder and the small text encoder stay packed in single precision.

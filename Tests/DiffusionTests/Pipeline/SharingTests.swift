@@ -6,7 +6,15 @@ import Testing
         "sharing work between cells changes no byte",
         arguments: [SamplerKind.ddim, .euler, .eulerAncestral, .dpmpp2m, .dpmppSDE, .pndm])
     func sharingIsExact(sampler: SamplerKind) throws {
-        let pipeline = try Pipeline(model: try ModelFolder(path: Golden.model), device: try CPUDevice())
+        // One of them in bfloat16, too.
+        for precision in sampler == .dpmpp2m ? Precision.allCases : [.fp32] {
+            try sharingIsExact(sampler: sampler, precision: precision)
+        }
+    }
+
+    private func sharingIsExact(sampler: SamplerKind, precision: Precision) throws {
+        let pipeline = try Pipeline(
+            model: try ModelFolder(path: Golden.model), device: try CPUDevice(precision: precision))
         // Without guidance, with a little, and enough of them for a batch that is not full.
         let row = RowRequest(
             prompt: "old man with glasses", negativePrompt: "bangs curls",

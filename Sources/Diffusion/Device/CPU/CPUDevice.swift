@@ -2,26 +2,31 @@ import CKernels
 
 /// The processor: oneDNN for convolutions and products, own loops for the rest, 32-bit floats, no transposes.
 ///
-/// Where oneDNN's products depend on how many rows there are, as they do in 2.6 below AVX-512, products are our own, too.
+/// Where oneDNN's products depend on how many rows there are, as they do in 2.6 below AVX-512, products are our own, too, and
+/// those in bfloat16 always are.
 ///
 /// One thread at a time may use it; oneDNN and the loops share libgomp's threads.
 package final class CPUDevice: Device {
     let library: OneDNNLibrary
     let weightMemory = WeightMemory()
     private let pool = CPUBufferPool()
-    package let precision = Precision.fp32
+    package let precision: Precision
     private let hasOwnProducts: Bool
 
     /// - Throws: ``DiffusionError`` when oneDNN finds no engine.
-    package convenience init() throws {
-        try self.init(hasOwnProducts: !OneDNNLibrary.hasInvariantProducts)
+    package convenience init(precision: Precision = .fp32) throws {
+        try self.init(precision: precision, hasOwnProducts: !OneDNNLibrary.hasInvariantProducts)
     }
 
-    /// A device whose products are our own, or oneDNN's, whatever suits the processor.
-    init(hasOwnProducts: Bool) throws {
+    /// A device whose products in single precision are our own, or oneDNN's, whatever suits the processor.
+    init(precision: Precision = .fp32, hasOwnProducts: Bool) throws {
         library = try OneDNNLibrary()
-        self.hasOwnProducts = hasOwnProducts
+        self.precision = precision
+        self.hasOwnProducts = hasOwnProducts || precision == .bf16
     }
+
+    /// Whether the processor multiplies bfloat16 itself: elsewhere it saves memory alone.
+    package static var isFastInBfloat: Bool { tmdne_has_bfloats() != 0 }
 
     package var label: String {
         let threads = tmdne_thread_count()
@@ -71,7 +76,8 @@ package final class CPUDevice: Device {
 
     /// What multiplies the transformed tiles of a fast convolution.
     func tileProduct(points: Int, inputs: Int, outputs: Int) throws -> any TileProduct {
-        hasOwnProducts
+        if precision == .bf16 { return BfloatTileProduct(points: points, inputs: inputs, outputs: outputs) }
+        return hasOwnProducts
             ? PanelTileProduct(points: points, inputs: inputs, outputs: outputs)
             : try OneDNNTileProduct(library: library, points: points, inputs: inputs, outputs: outputs)
     }
@@ -139,13 +145,17 @@ package final class CPUDevice: Device {
         )
         let queryCount = queries.tensor.rows / batch
         let result = try empty([batch, queryCount, model])
-        let scratch = try pool.buffer(count: tmdne_attention_scratch(keyBatch, heads, headWidth, keyCount))
+        let scratch = try pool.buffer(
+            count: precision.attentionScratch(keyBatch, heads: heads, headWidth: headWidth, keys: keyCount))
         var call = tmdne_attention(
             q: address(queries), k: address(keys), v: address(values), y: address(result), scratch: scratch.pointer,
             batch: batch, repeat: batch / keyBatch, heads: heads, width: headWidth, queries: queryCount, keys: keyCount,
             q_stride: queries.tensor.channels, kv_stride: keys.tensor.channels,
             scale: 1 / Float(headWidth).squareRoot(), causal: isCausal ? 1 : 0)
-        tmdne_attend(&call)
+        switch precision {
+        case .fp32: tmdne_attend(&call)
+        case .bf16: tmdne_attend_bfloats(&call)
+        }
         return result
     }
 
@@ -203,6 +213,16 @@ extension CPUDevice {
 
     private func address(_ slice: TensorSlice) -> UnsafePointer<Float> {
         UnsafePointer(address(slice.tensor) + slice.firstChannel)
+    }
+}
+
+extension Precision {
+    /// Floats that the kernel of attention wants beside its operands.
+    func attentionScratch(_ keyBatch: Int, heads: Int, headWidth: Int, keys: Int) -> Int {
+        switch self {
+        case .fp32: tmdne_attention_scratch(keyBatch, heads, headWidth, keys)
+        case .bf16: tmdne_bfloat_attention_scratch(keyBatch, heads, headWidth, keys)
+        }
     }
 }
 

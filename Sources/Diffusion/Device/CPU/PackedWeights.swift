@@ -59,10 +59,26 @@ final class PackedWeights {
             try tensor.write(to: UnsafeMutableBufferPointer(start: target, count: tensor.count))
         case .panels(let inputs, let outputs):
             tmdne_pack_panels(try source(), target, inputs, outputs)
+        case .bfloatPanels(let inputs, let outputs):
+            let source = try source()
+            Self.withBfloats(target, count: layout.bytes(of: tensor) / 2) {
+                tmdne_pack_bfloat_panels(source, $0, inputs, outputs)
+            }
+        case .bfloatMatrices(let matrices, let inputs, let outputs):
+            let source = try source()
+            Self.withBfloats(target, count: layout.bytes(of: tensor) / 2) {
+                tmdne_pack_bfloat_matrices(source, $0, matrices, inputs, outputs)
+            }
         case .oneDNN(let read, let wanted):
             if read == wanted { return try pack(as: .asRead, into: target) }
             try library.reorder(from: read, at: try source(), to: wanted, at: target)
         }
+    }
+
+    private static func withBfloats(
+        _ target: UnsafeMutablePointer<Float>, count: Int, _ body: (UnsafeMutablePointer<UInt16>) -> Void
+    ) {
+        UnsafeMutableRawPointer(target).withMemoryRebound(to: UInt16.self, capacity: count, body)
     }
 
     /// The weights as the model has them, until the next are read.
@@ -79,6 +95,10 @@ enum WeightLayout: Equatable {
     case asRead
     /// In panels of 16 outputs, for `tmdne_multiply`.
     case panels(inputs: Int, outputs: Int)
+    /// The same in bfloat16, for `tmdne_multiply_bfloats`.
+    case bfloatPanels(inputs: Int, outputs: Int)
+    /// Panels of bfloat16 of each of the matrices, `[inputs, outputs]`, that the tensor reads as.
+    case bfloatMatrices(count: Int, inputs: Int, outputs: Int)
     /// As oneDNN chooses, from the layout that the tensor reads in.
     case oneDNN(OneDNNLayout, OneDNNLayout)
 
@@ -86,6 +106,9 @@ enum WeightLayout: Equatable {
         switch self {
         case .asRead: tensor.count * MemoryLayout<Float>.stride
         case .panels(let inputs, let outputs): tmdne_panel_floats(inputs, outputs) * MemoryLayout<Float>.stride
+        case .bfloatPanels(let inputs, let outputs): 2 * tmdne_bfloat_panel_numbers(inputs, outputs)
+        case .bfloatMatrices(let count, let inputs, let outputs):
+            2 * count * tmdne_bfloat_panel_numbers(inputs, outputs)
         case .oneDNN(_, let wanted): wanted.bytes
         }
     }

@@ -24,15 +24,19 @@ final class WinogradConvolution: ConvolutionKernel {
             && min(shape.inputs, shape.outputs) >= fewestChannels
     }
 
-    /// Rows and columns of a tile: 4, or beyond `mostWeights` 2.
+    /// Rows and columns of a tile: 4, or 2 beyond `mostWeights` and in bfloat16.
     ///
     /// Such layers stand at a UNet's lowest resolutions, where there are few pixels, so that to read the transformed weights
-    /// takes most of the time: of the larger tiles they are four times the plain ones, of the smaller 16/9.
-    static func tile(of shape: ConvolutionShape) -> Int { shape.inputs * shape.outputs <= mostWeights ? 4 : 2 }
+    /// takes most of the time: of the larger tiles they are four times the plain ones, of the smaller 16/9. The larger
+    /// transforms make ten times the error of a direct convolution, which is nothing in single precision and too much in
+    /// bfloat16; the smaller ones make 1.5 times that error.
+    static func tile(of shape: ConvolutionShape, in precision: Precision) -> Int {
+        precision == .fp32 && shape.inputs * shape.outputs <= mostWeights ? 4 : 2
+    }
 
     /// How many weights the transformed ones are.
-    static func transformedCount(of shape: ConvolutionShape) -> Int {
-        tmdne_winograd_points(tile(of: shape)) * shape.inputs * shape.outputs
+    static func transformedCount(of shape: ConvolutionShape, in precision: Precision) -> Int {
+        tmdne_winograd_points(tile(of: shape, in: precision)) * shape.inputs * shape.outputs
     }
 
     private static let fewestChannels = 64
@@ -47,10 +51,10 @@ final class WinogradConvolution: ConvolutionKernel {
         precondition(weights.count == shape.outputs * shape.inputs * 9 && bias.count == shape.outputs)
         self.device = device
         self.shape = shape
-        let tile = Self.tile(of: shape)
+        let tile = Self.tile(of: shape, in: device.precision)
         let points = tmdne_winograd_points(tile)
         let product = try device.tileProduct(points: points, inputs: shape.inputs, outputs: shape.outputs)
-        let inPanels: Int32 = type(of: product).takesPanels ? 1 : 0
+        let inPanels: Int32 = product.takesPanels ? 1 : 0
         let transformed = WeightTensor(shape: [points, shape.inputs, shape.outputs]) {
             elements, target throws(DiffusionError) in
             precondition(elements.count == points * shape.inputs * shape.outputs, "transformed as a whole")
@@ -65,9 +69,14 @@ final class WinogradConvolution: ConvolutionKernel {
     }
 
     /// Tiles whose transforms are in memory at once.
-    static func chunk(of tiles: Int, shape: ConvolutionShape) -> Int {
-        let floats = tmdne_winograd_points(tile(of: shape)) * (shape.inputs + shape.outputs)
-        return min(tiles, max(tile(of: shape) == 4 ? 32 : fewestTiles, scratchFloats / floats))
+    static func chunk(of tiles: Int, shape: ConvolutionShape, tile: Int) -> Int {
+        let floats = tmdne_winograd_points(tile) * (shape.inputs + shape.outputs)
+        return min(tiles, max(tile == 4 ? 32 : fewestTiles, scratchFloats / floats))
+    }
+
+    /// Floats that so many transformed tiles take.
+    static func inputFloats(of tiles: Int, points: Int, inputs: Int, in precision: Precision) -> Int {
+        points * tiles * inputs / (precision == .bf16 ? 2 : 1)
     }
 
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
@@ -114,8 +123,9 @@ final class WinogradConvolution: ConvolutionKernel {
         _ x: UnsafeMutablePointer<Float>, _ residual: UnsafeMutablePointer<Float>?,
         into result: UnsafeMutablePointer<Float>, height: Int, width: Int, tiles: Range<Int>
     ) throws {
-        let chunk = Self.chunk(of: tiles.count, shape: shape)
-        let input = try device.empty([points, chunk, shape.inputs])
+        let chunk = Self.chunk(of: tiles.count, shape: shape, tile: tile)
+        let input = try device.empty(
+            [Self.inputFloats(of: chunk, points: points, inputs: shape.inputs, in: device.precision)])
         let products = try device.empty([points, chunk, shape.outputs])
         var first = tiles.lowerBound
         while first < tiles.upperBound {
@@ -123,7 +133,7 @@ final class WinogradConvolution: ConvolutionKernel {
             // Lent once for all chunks of this size, because weights that are not kept are transformed for it.
             try weights.withAddress(in: try product.layout(tiles: count)) { u in
                 while first + count <= tiles.upperBound {
-                    tmdne_winograd_input(tile, x, device.address(input), height, width, shape.inputs, first, count)
+                    transform(x, into: device.address(input), height: height, width: width, first: first, count: count)
                     try product.run(tiles: count, device.address(input), u, into: device.address(products))
                     tmdne_winograd_output(
                         tile, device.address(products), bias.pointer, residual, result, height, width, shape.outputs,
@@ -136,10 +146,27 @@ final class WinogradConvolution: ConvolutionKernel {
     }
 }
 
+extension WinogradConvolution {
+    /// Transforms `count` tiles of the input, into what the product takes.
+    private func transform(
+        _ x: UnsafeMutablePointer<Float>, into tiles: UnsafeMutablePointer<Float>, height: Int, width: Int, first: Int,
+        count: Int
+    ) {
+        guard product.isNarrow else {
+            return tmdne_winograd_input(tile, x, tiles, height, width, shape.inputs, first, count)
+        }
+        UnsafeMutableRawPointer(tiles).withMemoryRebound(to: UInt16.self, capacity: points * count * shape.inputs) {
+            tmdne_winograd_bfloat_input(tile, x, $0, height, width, shape.inputs, first, count)
+        }
+    }
+}
+
 /// The product between the transforms: `[points, tiles, inputs]` with `[points, inputs, outputs]`.
 protocol TileProduct: AnyObject {
     /// Whether the transformed weights are wanted as the panels of `tmdne_multiply`.
-    static var takesPanels: Bool { get }
+    var takesPanels: Bool { get }
+    /// Whether the transformed tiles are wanted in bfloat16.
+    var isNarrow: Bool { get }
     func layout(tiles: Int) throws -> WeightLayout
     func run(
         tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,

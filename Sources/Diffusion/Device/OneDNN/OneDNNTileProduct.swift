@@ -2,7 +2,8 @@ import CDNNL
 
 /// oneDNN's product of the transformed tiles of a fast convolution, one primitive a number of tiles.
 final class OneDNNTileProduct: TileProduct {
-    static let takesPanels = false
+    let takesPanels = false
+    let isNarrow = false
 
     private let library: OneDNNLibrary
     private let points: Int

@@ -33,11 +33,19 @@ final class PanelLinear: LinearKernel {
         into result: UnsafeMutablePointer<Float>, activation: Activation
     ) throws {
         guard rows > 0 else { return }
-        try weights.withAddress(in: .panels(inputs: inputs, outputs: outputs)) { panels in
+        let layout: WeightLayout =
+            switch device.precision {
+            case .fp32: .panels(inputs: inputs, outputs: outputs)
+            case .bf16: .bfloatPanels(inputs: inputs, outputs: outputs)
+            }
+        try weights.withAddress(in: layout) { panels in
             var call = tmdne_product(
                 x: x, panels: panels, bias: bias?.pointer, residual: residual, y: result, matrices: 1, rows: rows,
                 inputs: inputs, outputs: outputs, activation: activation.kernel)
-            tmdne_multiply(&call)
+            switch device.precision {
+            case .fp32: tmdne_multiply(&call)
+            case .bf16: tmdne_multiply_bfloats(&call, 0)
+            }
         }
     }
 }

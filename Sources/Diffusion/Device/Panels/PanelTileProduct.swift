@@ -2,7 +2,8 @@ import CKernels
 
 /// Our own product of the transformed tiles of a fast convolution.
 final class PanelTileProduct: TileProduct {
-    static let takesPanels = true
+    let takesPanels = true
+    let isNarrow = false
 
     private let points: Int
     private let inputs: Int

@@ -42,19 +42,20 @@ final class MemoryMeter {
     /// - Parameters:
     ///   - count: of the weights as they are packed.
     ///   - transformed: how many numbers they are made of, if not as many.
+    ///   - precision: What they are packed in; they are read as floats.
     /// - Returns: whether they stay.
-    func pack(count: Int, transformed: Int?) -> Bool {
-        let bytes = count * MemoryLayout<Float>.stride
+    func pack(count: Int, transformed: Int?, in precision: Precision) -> Bool {
+        let bytes = count * precision.bytes
         let isKept = bytes <= allowance - weights
         if isKept { weights += bytes } else { scratch.packed = max(scratch.packed, bytes) }
-        scratch.source = max(scratch.source, bytes)
+        scratch.source = max(scratch.source, count * MemoryLayout<Float>.stride)
         note(beside: (transformed ?? 0) * MemoryLayout<Float>.stride)
         return isKept
     }
 
     /// Lets go of packed weights.
-    func unpack(count: Int) {
-        weights -= count * MemoryLayout<Float>.stride
+    func unpack(count: Int, in precision: Precision) {
+        weights -= count * precision.bytes
     }
 
     private func note(beside more: Int = 0) {
@@ -62,6 +63,16 @@ final class MemoryMeter {
         guard bytes > peak else { return }
         peak = bytes
         peakWeights = weights
+    }
+}
+
+extension Precision {
+    /// Of a weight that is packed.
+    fileprivate var bytes: Int {
+        switch self {
+        case .fp32: 4
+        case .bf16: 2
+        }
     }
 }
 

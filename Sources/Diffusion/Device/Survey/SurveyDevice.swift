@@ -7,7 +7,9 @@ import CKernels
 final class SurveyDevice: Device {
     let meter = MemoryMeter()
     let label = "survey"
-    let precision = Precision.fp32
+    let precision: Precision
+
+    init(precision: Precision) { self.precision = precision }
 
     var widestHead: Int { tmdne_attention_widest() }
 
@@ -26,16 +28,19 @@ final class SurveyDevice: Device {
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) -> any ConvolutionKernel {
         let isTransformed = WinogradConvolution.suits(shape)
+        let isProduct = PanelConvolution.suits(shape)
         let weights = SurveyedWeights(
-            count: isTransformed ? WinogradConvolution.transformedCount(of: shape) : weights.count,
-            transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter)
+            count: isTransformed ? WinogradConvolution.transformedCount(of: shape, in: precision) : weights.count,
+            transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter,
+            precision: isTransformed || isProduct ? precision : .fp32)
         return SurveyConvolution(shape: shape, weights: weights, device: self)
     }
 
     func linear(
         inputs: Int, outputs: Int, weights: WeightTensor, bias: WeightTensor?
     ) -> any LinearKernel {
-        let weights = SurveyedWeights(count: weights.count, transformed: nil, bias: bias, meter: meter)
+        let weights = SurveyedWeights(
+            count: weights.count, transformed: nil, bias: bias, meter: meter, precision: precision)
         return SurveyLinear(outputs: outputs, weights: weights, device: self)
     }
 
@@ -57,7 +62,8 @@ final class SurveyDevice: Device {
         let keyBatch = keys.tensor.shape[0]
         let result = empty([batch, queries.tensor.rows / batch, heads * headWidth])
         _ = meter.buffer(
-            count: tmdne_attention_scratch(keyBatch, heads, headWidth, keys.tensor.rows / keyBatch))
+            count: precision.attentionScratch(
+                keyBatch, heads: heads, headWidth: headWidth, keys: keys.tensor.rows / keyBatch))
         return result
     }
 
@@ -89,20 +95,22 @@ private final class SurveyedWeights {
     private let transformed: Int?
     private let meter: MemoryMeter
     private let bias: MeteredBuffer?
+    private let precision: Precision
     private var isPacked = false
 
     /// `count` is that of the weights as they are packed, `transformed` of what they are made of, if not as many.
-    init(count: Int, transformed: Int?, bias: WeightTensor?, meter: MemoryMeter) {
+    init(count: Int, transformed: Int?, bias: WeightTensor?, meter: MemoryMeter, precision: Precision) {
         self.count = count
         self.transformed = transformed
         self.meter = meter
+        self.precision = precision
         self.bias = bias.map { meter.buffer(count: $0.count) }
     }
 
-    deinit { if isPacked { meter.unpack(count: count) } }
+    deinit { if isPacked { meter.unpack(count: count, in: precision) } }
 
     func pack() {
-        if !isPacked { isPacked = meter.pack(count: count, transformed: transformed) }
+        if !isPacked { isPacked = meter.pack(count: count, transformed: transformed, in: precision) }
     }
 }
 
@@ -134,7 +142,7 @@ private final class SurveyConvolution: ConvolutionKernel {
         let step = shape.bandRows(width: width)
         for first in stride(from: 0, to: height, by: step) {
             let last = min(first + step, height)
-            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile(of: shape) : shape.padding
+            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile(of: shape, in: device.precision) : shape.padding
             let source = max(first - halo, 0)..<min(last + halo, height)
             // Doubling begins and ends at whole rows of what it doubles.
             let factor = preparation.factor
@@ -148,10 +156,13 @@ private final class SurveyConvolution: ConvolutionKernel {
     /// The transforms of a fast convolution.
     private func tiles(_ images: Int, _ height: Int, _ width: Int) -> [MeteredBuffer] {
         guard WinogradConvolution.suits(shape) else { return [] }
-        let tile = WinogradConvolution.tile(of: shape)
+        let tile = WinogradConvolution.tile(of: shape, in: device.precision)
         let points = tmdne_winograd_points(tile)
-        let chunk = WinogradConvolution.chunk(of: tmdne_winograd_tiles(tile, images, height, width), shape: shape)
-        return [shape.inputs, shape.outputs].map { device.meter.buffer(count: points * chunk * $0) }
+        let chunk = WinogradConvolution.chunk(
+            of: tmdne_winograd_tiles(tile, images, height, width), shape: shape, tile: tile)
+        let input = WinogradConvolution.inputFloats(
+            of: chunk, points: points, inputs: shape.inputs, in: device.precision)
+        return [input, points * chunk * shape.outputs].map { device.meter.buffer(count: $0) }
     }
 }
 

@@ -1,0 +1,215 @@
+// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_native.c and bfloat_plain.c.
+#pragma once
+#include "bfloat.h"
+#include "bfloat_dispatch.h"
+
+#include <math.h>
+
+enum {
+    QUERY_ROWS = 6,
+    KEYS = 256,     // of an online softmax step
+    QUERIES = 48,   // of a task
+    WIDTH = 512,    // widest head
+};
+
+struct packed {
+    const struct tmdne_attention *a;
+    uint16_t *numbers;
+    size_t key_panels, pairs, padded_width, head_numbers;
+};
+
+TMDNE_INLINE struct packed packing_of(const struct tmdne_attention *a) {
+    struct packed p = {a, (uint16_t *)a->scratch, (a->keys + LANES - 1) / LANES, (a->width + 1) / 2, 0, 0};
+    p.padded_width = (a->width + LANES - 1) / LANES * LANES;
+    p.head_numbers = tmdne_bfloat_head(a->width, a->keys);
+    return p;
+}
+
+// Keys as [keys / 16][pairs of channels][16][2], values as [pairs of keys][width][2]; zeros where there are none.
+TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
+    const struct packed *p = context;
+    const struct tmdne_attention *a = p->a;
+    uint16_t row[WIDTH];
+    for (size_t head = begin; head < end; head++) {
+        size_t offset = head / a->heads * a->keys * a->kv_stride + head % a->heads * a->width;
+        uint16_t *keys = p->numbers + head * p->head_numbers, *values = keys + p->key_panels * p->pairs * 2 * LANES;
+        memset(keys + (p->key_panels - 1) * p->pairs * 2 * LANES, 0, p->pairs * 2 * LANES * sizeof(uint16_t));
+        if (a->keys % 2) memset(values + a->keys / 2 * p->padded_width * 2, 0, p->padded_width * 2 * sizeof(uint16_t));
+        for (size_t key = 0; key < a->keys; key++) {
+            narrow_row(a->k + offset + key * a->kv_stride, row, a->width, 2 * p->pairs);
+            uint16_t *panel = keys + key / LANES * p->pairs * 2 * LANES + key % LANES * 2;
+            for (size_t d = 0; d < p->pairs; d++) memcpy(panel + d * 2 * LANES, row + 2 * d, 2 * sizeof(uint16_t));
+            narrow_row(a->v + offset + key * a->kv_stride, row, a->width, p->padded_width);
+            uint16_t *pairs = values + key / 2 * p->padded_width * 2 + key % 2;
+            for (size_t d = 0; d < p->padded_width; d++) pairs[2 * d] = row[d];
+        }
+    }
+}
+
+// The right-hand side of a product: vector v of the pairs d stands at first + v * panel + d * row.
+struct columns {
+    const uint16_t *first;
+    size_t row, panel;
+};
+
+// c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it; `vectors` and `is_adding` are constants after inlining.
+TMDNE_INLINE void meet_tile(
+    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b, float *c,
+    size_t c_stride) {
+    f32x16 sum[QUERY_ROWS][WIDEST];
+    for (size_t r = 0; r < QUERY_ROWS; r++) {
+        for (size_t v = 0; v < vectors; v++) {
+            if (is_adding) load16(&sum[r][v], c + r * c_stride + LANES * v);
+            else sum[r][v] = (f32x16){0};
+        }
+    }
+#pragma clang loop unroll_count(4)
+    for (size_t d = 0; d < pairs; d++) {
+        u32x16 columns[WIDEST];
+        for (size_t v = 0; v < vectors; v++)
+            memcpy(&columns[v], b->first + v * b->panel + d * b->row, sizeof columns[v]);
+        for (size_t r = 0; r < QUERY_ROWS; r++)
+            for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], a + r * a_stride + 2 * d, &columns[v]);
+    }
+    for (size_t r = 0; r < QUERY_ROWS; r++)
+        for (size_t v = 0; v < vectors; v++) store16(c + r * c_stride + LANES * v, &sum[r][v]);
+}
+
+TMDNE_INLINE void meet_columns(
+    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c,
+    size_t c_stride) {
+    for (; vectors >= WIDEST; vectors -= WIDEST, b.first += WIDEST * b.panel, c += WIDEST * LANES)
+        meet_tile(WIDEST, is_adding, pairs, a, a_stride, &b, c, c_stride);
+#if defined(TMDNE_NATIVE)
+    switch (vectors) {
+    case 3: meet_tile(3, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 2: meet_tile(2, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 1: meet_tile(1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    default: break;
+    }
+#endif
+}
+
+TMDNE_INLINE float greatest_of(const f32x16 *v) {
+    float highest = (*v)[0];
+    for (size_t lane = 1; lane < LANES; lane++) highest = (*v)[lane] > highest ? (*v)[lane] : highest;
+    return highest;
+}
+
+// What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
+struct seen {
+    f32x16 total;
+    float maximum;
+};
+
+// One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
+TMDNE_INLINE void soften(
+    float *scores, uint16_t *weights, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
+    for (size_t i = count; i < padded; i++) scores[i] = -INFINITY;
+    f32x16 best[2] = {TMDNE_SPLAT(-INFINITY), TMDNE_SPLAT(-INFINITY)};
+    for (size_t i = 0; i < padded; i += LANES) {
+        f32x16 v;
+        load16(&v, scores + i);
+        greater16(&best[i / LANES % 2], &v);
+    }
+    greater16(&best[0], &best[1]);
+    float highest = greatest_of(&best[0]);
+    if (highest > seen->maximum) {
+        f32x16 correction = TMDNE_SPLAT(seen->maximum - highest);
+        power16(&correction);  // next to nothing when nothing has been seen: it scales zeros
+        seen->total *= correction;
+        seen->maximum = highest;
+        for (size_t d = 0; d < width; d += LANES) {
+            f32x16 v;
+            load16(&v, output + d);
+            v *= correction;
+            store16(output + d, &v);
+        }
+    }
+    if (seen->maximum == -INFINITY) {  // nothing visible yet
+        memset(weights, 0, padded * sizeof(uint16_t));
+        return;
+    }
+    for (size_t i = 0; i < padded; i += LANES) {
+        f32x16 weight;
+        load16(&weight, scores + i);
+        weight -= seen->maximum;
+        power16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
+        seen->total += weight;
+        narrow16(weights + i, &weight);
+    }
+}
+
+// Lets up to QUERY_ROWS queries, of which the first is number `first`, meet the keys `key` ..< `key` + count.
+TMDNE_INLINE void meet(
+    const struct packed *p, const uint16_t *keys, const uint16_t *query, float *output, struct seen *seen,
+    size_t first, size_t rows, size_t key, size_t count) {
+    const struct tmdne_attention *a = p->a;
+    float scores[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
+    uint16_t weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
+    size_t padded = (count + LANES - 1) / LANES * LANES;
+    struct columns panels = {keys + key * p->pairs * 2, 2 * LANES, p->pairs * 2 * LANES};
+    meet_columns(padded / LANES, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
+    for (size_t r = 0; r < rows; r++) {
+        size_t visible = count;
+        if (a->causal) {
+            size_t before = first + r + 1 > key ? first + r + 1 - key : 0;
+            visible = before < count ? before : count;
+        }
+        soften(
+            scores + r * KEYS, weights + r * KEYS, visible, padded, &seen[r], output + r * p->padded_width,
+            p->padded_width);
+    }
+    // Rows that nobody asks for weigh as the first does; what they give is not stored.
+    for (size_t r = rows; r < QUERY_ROWS; r++) memcpy(weights + r * KEYS, weights, padded * sizeof(uint16_t));
+    struct columns weighted = {
+        keys + p->key_panels * p->pairs * 2 * LANES + key * p->padded_width, 2 * p->padded_width, 2 * LANES};
+    meet_columns(p->padded_width / LANES, 1, (count + 1) / 2, weights, KEYS, weighted, output, p->padded_width);
+}
+
+TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
+    const struct packed *p = context;
+    const struct tmdne_attention *a = p->a;
+    size_t blocks = (a->queries + QUERIES - 1) / QUERIES, model = a->heads * a->width;
+    uint16_t query[QUERIES * WIDTH] __attribute__((aligned(64)));
+    float output[QUERIES * WIDTH] __attribute__((aligned(64)));
+    struct seen seen[QUERIES];
+    for (size_t task = begin; task < end; task++) {
+        size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERIES;
+        size_t count = a->queries - first < QUERIES ? a->queries - first : QUERIES;
+        const uint16_t *keys = p->numbers + (image / a->repeat * a->heads + head) * p->head_numbers;
+        const float *q = a->q + (image * a->queries + first) * a->q_stride + head * a->width;
+        float *y = a->y + (image * a->queries + first) * model + head * a->width;
+        memset(output, 0, QUERIES * p->padded_width * sizeof(float));
+        memset(query, 0, QUERIES * p->pairs * 2 * sizeof(uint16_t));
+        for (size_t r = 0; r < count; r++) {
+            float scaled[WIDTH];
+            for (size_t d = 0; d < a->width; d++) scaled[d] = q[r * a->q_stride + d] * (a->scale * 1.44269504f);
+            narrow_row(scaled, query + r * p->pairs * 2, a->width, p->pairs * 2);
+        }
+        for (size_t r = 0; r < QUERIES; r++) seen[r] = (struct seen){{0}, -INFINITY};
+        for (size_t key = 0; key < a->keys; key += KEYS) {
+            size_t met = a->keys - key < KEYS ? a->keys - key : KEYS;
+            for (size_t top = 0; top < count; top += QUERY_ROWS) {
+                size_t rows = count - top < QUERY_ROWS ? count - top : QUERY_ROWS;
+                if (a->causal && key > first + top + rows - 1) continue;
+                meet(
+                    p, keys, query + top * p->pairs * 2, output + top * p->padded_width, &seen[top], first + top, rows,
+                    key, met);
+            }
+        }
+        for (size_t r = 0; r < count; r++) {
+            float total = 0;
+            for (size_t lane = 0; lane < LANES; lane++) total += seen[r].total[lane];
+            float inverse = 1 / total;
+            for (size_t d = 0; d < a->width; d++) y[r * model + d] = output[r * p->padded_width + d] * inverse;
+        }
+    }
+}
+
+void TMDNE_NAME(tmdne_attend_bfloats)(const struct tmdne_attention *a) {
+    struct packed p = packing_of(a);
+    size_t heads = a->batch / a->repeat * a->heads, blocks = (a->queries + QUERIES - 1) / QUERIES;
+    tmdne_parallel(heads, heads * p.head_numbers, pack_heads, &p);
+    tmdne_parallel(a->batch * a->heads * blocks, a->batch * a->heads * a->queries * a->keys, attend, &p);
+}

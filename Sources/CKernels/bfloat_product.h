@@ -1,0 +1,111 @@
+// Products in bfloat16, cut as in product.c: a template of bfloat_native.c and bfloat_plain.c.
+#pragma once
+#include "bfloat.h"
+#include "bfloat_dispatch.h"
+#include "product.h"
+
+enum {
+    PRODUCT_ROWS = 6,      // of a register tile; see attention.c
+    PRODUCT_DEPTH = 640,   // inputs of a slice: 20 KiB of a panel; layers have multiples of it
+    PRODUCT_BLOCK = 96,    // most rows of a task: 120 KiB of a slice
+    PRODUCT_GROUP = 20,    // panels of a task, for which its rows are rounded once
+};
+
+// The rows of a task, as pairs: `stride` apart.
+struct pairs {
+    const uint16_t *first;
+    size_t stride, count;
+};
+
+TMDNE_INLINE void multiply_tile(
+    size_t vectors, const struct tmdne_product *p, struct pairs a, const uint16_t *b, size_t panel, size_t rows,
+    size_t first, size_t column, int is_first, int is_last) {
+    f32x16 sum[PRODUCT_ROWS][WIDEST];
+    const uint16_t *row[PRODUCT_ROWS];
+    for (size_t r = 0; r < PRODUCT_ROWS; r++) {
+        // Rows beyond the last are computed from it once more, and not stored.
+        row[r] = a.first + (r < rows ? r : rows - 1) * a.stride;
+        for (size_t v = 0; v < vectors; v++) sum[r][v] = (f32x16){0};
+    }
+#pragma clang loop unroll_count(4)
+    for (size_t d = 0; d < a.count; d++) {
+        u32x16 columns[WIDEST];
+        for (size_t v = 0; v < vectors; v++) memcpy(&columns[v], b + v * panel + d * 2 * LANES, sizeof columns[v]);
+        for (size_t r = 0; r < PRODUCT_ROWS; r++)
+            for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], row[r] + 2 * d, &columns[v]);
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vectors; v++)
+            settle(p, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, is_first, is_last);
+}
+
+TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin, size_t end) {
+    const struct tmdne_product *p = m->p;
+    uint16_t rounded[PRODUCT_BLOCK * PRODUCT_DEPTH] __attribute__((aligned(64)));
+    size_t inputs = (p->inputs + 1) / 2 * 2, panel_numbers = inputs * LANES;
+    for (size_t index = begin; index < end; index++) {
+        struct task task = task_at(m, index, PRODUCT_GROUP);
+        size_t top = (task.matrix * p->rows + task.top) * p->inputs, origin = task.matrix * p->rows * p->outputs;
+        const uint16_t *panels = (const uint16_t *)p->panels + task.matrix * m->panels * panel_numbers;
+        for (size_t slice = 0; slice < p->inputs; slice += PRODUCT_DEPTH) {
+            size_t depth = p->inputs - slice < PRODUCT_DEPTH ? p->inputs - slice : PRODUCT_DEPTH;
+            struct pairs a = {(const uint16_t *)p->x + top + slice, p->inputs, (depth + 1) / 2};
+            if (!is_narrow) {
+                a.first = rounded, a.stride = 2 * a.count;
+                const float *x = (const float *)p->x + top + slice;
+                for (size_t r = 0; r < task.bottom - task.top; r++)
+                    narrow_row(x + r * p->inputs, rounded + r * a.stride, depth, a.stride);
+            }
+            for (size_t panel = task.first_panel; panel < task.last_panel;) {
+                size_t vectors = task.last_panel - panel < WIDEST ? 1 : WIDEST, column = panel * LANES;
+                const uint16_t *b = panels + panel * panel_numbers + slice * LANES;
+                for (size_t r = 0; r < task.bottom - task.top; r += PRODUCT_ROWS) {
+                    size_t left = task.bottom - task.top - r, rows = left < PRODUCT_ROWS ? left : PRODUCT_ROWS;
+                    size_t first = origin + (task.top + r) * p->outputs + column;
+                    struct pairs tile = {a.first + r * a.stride, a.stride, a.count};
+                    int is_first = slice == 0, is_last = slice + depth == p->inputs;
+                    if (vectors == WIDEST)
+                        multiply_tile(WIDEST, p, tile, b, panel_numbers, rows, first, column, is_first, is_last);
+                    else
+                        multiply_tile(1, p, tile, b, panel_numbers, rows, first, column, is_first, is_last);
+                }
+                panel += vectors;
+            }
+        }
+    }
+}
+
+TMDNE_NUMBERS void multiply_floats(const void *product, size_t begin, size_t end) { multiply(product, 0, begin, end); }
+TMDNE_NUMBERS void multiply_narrow(const void *product, size_t begin, size_t end) { multiply(product, 1, begin, end); }
+
+void TMDNE_NAME(tmdne_multiply_bfloats)(const struct tmdne_product *p, int is_narrow) {
+    struct product m = cut(p, PRODUCT_BLOCK, PRODUCT_ROWS, PRODUCT_GROUP);
+    size_t work = p->matrices * p->rows * p->inputs * p->outputs / 64;
+    tmdne_parallel(tasks_of(&m), work, is_narrow ? multiply_narrow : multiply_floats, &m);
+}
+
+// Sixteen outputs at a time, pairs of inputs side by side.
+TMDNE_NUMBERS void pack_panels(const void *context, size_t begin, size_t end) {
+    const struct bfloat_packing *p = context;
+    for (size_t panel = begin; panel < end; panel++) {
+        size_t first = panel % p->panels * LANES, count = p->outputs - first < LANES ? p->outputs - first : LANES;
+        const float *weights = p->weights + panel / p->panels * p->inputs * p->outputs + first * p->output_step;
+        uint16_t *target = p->target + panel * ((p->inputs + 1) / 2 * 2) * LANES;
+        for (size_t i = 0; i < p->inputs; i += 2, target += 2 * LANES) {
+            uint16_t halves[2][LANES];
+            for (size_t half = 0; half < 2; half++) {
+                f32x16 row = {0};
+                const float *source = weights + (i + half) * p->input_step;
+                if (i + half < p->inputs)
+                    for (size_t lane = 0; lane < count; lane++) row[lane] = source[lane * p->output_step];
+                narrow16(halves[half], &row);
+            }
+            for (size_t lane = 0; lane < LANES; lane++)
+                target[2 * lane] = halves[0][lane], target[2 * lane + 1] = halves[1][lane];
+        }
+    }
+}
+
+void TMDNE_NAME(tmdne_pack_bfloats)(const struct bfloat_packing *p, size_t matrices) {
+    tmdne_parallel(matrices * p->panels, matrices * p->inputs * p->outputs, pack_panels, p);
+}

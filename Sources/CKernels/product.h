@@ -1,0 +1,71 @@
+// What products in single precision and in bfloat16 share: how a task is cut, and what is done to a finished sum.
+#pragma once
+#include "CKernels.h"
+#include "vector.h"
+
+TMDNE_INLINE size_t panels_of(size_t outputs) { return (outputs + LANES - 1) / LANES; }
+
+struct product {
+    const struct tmdne_product *p;
+    size_t panels, blocks, block_rows, groups;
+};
+
+// The rows, panels and matrix of a task; neighbouring tasks share rows.
+struct task {
+    size_t matrix, top, bottom, first_panel, last_panel;
+};
+
+TMDNE_INLINE struct product cut(const struct tmdne_product *p, size_t most_rows, size_t tile_rows, size_t most_panels) {
+    struct product m = {.p = p, .panels = panels_of(p->outputs)};
+    m.blocks = (p->rows + most_rows - 1) / most_rows;
+    m.block_rows = ((p->rows + m.blocks - 1) / m.blocks + tile_rows - 1) / tile_rows * tile_rows;
+    m.blocks = (p->rows + m.block_rows - 1) / m.block_rows;
+    m.groups = (m.panels + most_panels - 1) / most_panels;
+    return m;
+}
+
+TMDNE_INLINE size_t tasks_of(const struct product *m) { return m->p->matrices * m->blocks * m->groups; }
+
+TMDNE_INLINE struct task task_at(const struct product *m, size_t index, size_t most_panels) {
+    size_t group = index % m->groups, block = index / m->groups % m->blocks;
+    size_t bottom = (block + 1) * m->block_rows, last = (group + 1) * most_panels;
+    return (struct task){
+        .matrix = index / m->groups / m->blocks,
+        .top = block * m->block_rows,
+        .bottom = bottom < m->p->rows ? bottom : m->p->rows,
+        .first_panel = group * most_panels,
+        .last_panel = last < m->panels ? last : m->panels,
+    };
+}
+
+// Bias, residual and activation of one vector of a row; `lanes` of it are in the result.
+TMDNE_INLINE void finish(const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, size_t lanes) {
+    size_t bytes = lanes * sizeof(float);
+    f32x16 more = {0};
+    if (p->bias) {
+        memcpy(&more, p->bias + column, bytes);
+        *sum += more;
+    }
+    if (p->residual) {
+        memcpy(&more, p->residual + place, bytes);
+        *sum += more;
+    }
+    activate16(sum, p->activation);
+}
+
+// Adds a slice's sum of one vector of a row to those of the slices before, finishes it after the last, and stores it.
+// `place` counts from the result's begin, `column` from the row's.
+TMDNE_INLINE void settle(
+    const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, int is_first, int is_last) {
+    size_t lanes = p->outputs - column < LANES ? p->outputs - column : LANES;
+    float *y = p->y + place;
+    if (!is_first) {
+        f32x16 before = {0};
+        if (lanes == LANES) load16(&before, y);
+        else memcpy(&before, y, lanes * sizeof(float));
+        *sum = before + *sum;
+    }
+    if (is_last) finish(p, sum, place, column, lanes);
+    if (lanes == LANES) store16(y, sum);
+    else memcpy(y, sum, lanes * sizeof(float));
+}

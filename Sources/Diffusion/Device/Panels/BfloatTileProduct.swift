@@ -1,0 +1,29 @@
+import CKernels
+
+/// Our own product of the transformed tiles of a fast convolution, in bfloat16.
+final class BfloatTileProduct: TileProduct {
+    let takesPanels = false
+    let isNarrow = true
+
+    private let points: Int
+    private let inputs: Int
+    private let outputs: Int
+
+    init(points: Int, inputs: Int, outputs: Int) {
+        self.points = points
+        self.inputs = inputs
+        self.outputs = outputs
+    }
+
+    func layout(tiles: Int) -> WeightLayout { .bfloatMatrices(count: points, inputs: inputs, outputs: outputs) }
+
+    func run(
+        tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
+        into result: UnsafeMutablePointer<Float>
+    ) {
+        var call = tmdne_product(
+            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: points,
+            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+        tmdne_multiply_bfloats(&call, 1)
+    }
+}

@@ -1,0 +1,133 @@
+import CKernels
+import Foundation
+import Testing
+
+@testable import Diffusion
+
+/// Operations with factors in bfloat16, against sums in double precision of the rounded factors.
+@Suite struct BfloatTests {
+    private let device: CPUDevice
+    private var noise = Noise(seed: 11)
+
+    init() throws { device = try CPUDevice(precision: .bf16) }
+
+    /// The nearest bfloat16, ties to even.
+    private func rounded(_ value: Float) -> Double {
+        let bits = value.bitPattern
+        return Double(Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000))
+    }
+
+    @Test(
+        "a product rounds its factors, and nothing else",
+        arguments: [(1, 1, 1), (9, 21, 13), (7, 640, 64), (200, 1285, 100), (97, 64, 330)])
+    mutating func linear(rows: Int, inputs: Int, outputs: Int) throws {
+        let x = noise.values(rows * inputs)
+        let weights = noise.values(outputs * inputs)
+        let bias = noise.values(outputs)
+        let residual = noise.values(rows * outputs)
+        let layer = try device.linear(
+            inputs: inputs, outputs: outputs, weights: WeightTensor(weights, shape: [outputs, inputs]),
+            bias: WeightTensor(bias, shape: [outputs]))
+        let result = device.download(
+            try layer.apply(
+                try device.upload(x, shape: [rows, inputs]), adding: try device.upload(residual, shape: [rows, outputs]),
+                activation: .identity))
+        var greatest = 0.0
+        for row in 0..<rows {
+            for output in 0..<outputs {
+                let sum = (0..<inputs).reduce(Double(bias[output]) + Double(residual[row * outputs + output])) {
+                    $0 + rounded(x[row * inputs + $1]) * rounded(weights[output * inputs + $1])
+                }
+                greatest = max(greatest, abs(sum - Double(result[row * outputs + output])))
+            }
+        }
+        // The sums are in single precision: a few units in the last place of numbers around the root of the inputs. The
+        // factors' own rounding, 2^-9 of each, would show as 1e-3 and more. Measured at most 5.4e-6.
+        #expect(greatest < 2e-5)
+    }
+
+    @Test(
+        "a convolution is that of single precision but for the factors' rounding",
+        arguments: [(1, 4, 4), (2, 7, 5), (1, 33, 50)], [(64, 64), (320, 96)])
+    mutating func convolution(
+        size: (batch: Int, height: Int, width: Int), channels: (inputs: Int, outputs: Int)
+    ) throws {
+        let shape = ConvolutionShape(inputs: channels.inputs, outputs: channels.outputs, kernel: 3)
+        let weights = WeightTensor(
+            noise.values(shape.outputs * shape.inputs * 9), shape: [shape.outputs, shape.inputs, 3, 3])
+        let bias = WeightTensor(noise.values(shape.outputs), shape: [shape.outputs])
+        let dimensions = [size.batch, size.height, size.width]
+        let x = try device.upload(
+            noise.values(dimensions.reduce(1, *) * shape.inputs), shape: dimensions + [shape.inputs])
+        let ours = try device.convolution(shape, weights: weights, bias: bias)
+        #expect(ours is WinogradConvolution)
+        let direct = try OneDNNConvolution(device: device, shape: shape, weights: weights, bias: bias)
+        let difference = relativeError(
+            device.download(try ours.apply(x, adding: nil)), device.download(try direct.apply(x, adding: nil)))
+        // Two roundings of 2^-9 at most, 2^-9 / sqrt(3) in the mean, make 2.3e-3 of a direct sum; the transforms make 1.6 times
+        // as much of them. Measured: 3.6e-3 to 4.1e-3. The larger tile's transforms would make 2.4e-2.
+        #expect(difference < 6e-3 && difference > 1e-3, "\(difference)")
+    }
+
+    @Test("the processor's own instructions and the loops that do without give the same, but for the order of rounding")
+    mutating func variants() throws {
+        guard CPUDevice.isFastInBfloat else { return }
+        let (rows, inputs, outputs) = (50, 700, 90)
+        let (x, weights) = (noise.values(rows * inputs), noise.values(inputs * outputs))
+        var panels = [UInt16](repeating: 0, count: tmdne_bfloat_panel_numbers(inputs, outputs))
+        tmdne_pack_bfloat_panels(weights, &panels, inputs, outputs)
+        var results: [[Float]] = []
+        for multiply in [tmdne_multiply_bfloats, tmdne_multiply_bfloats_plainly] {
+            var y = [Float](repeating: 0, count: rows * outputs)
+            x.withUnsafeBufferPointer { x in
+                panels.withUnsafeBufferPointer { panels in
+                    y.withUnsafeMutableBufferPointer { y in
+                        var call = tmdne_product(
+                            x: x.baseAddress, panels: panels.baseAddress, bias: nil, residual: nil, y: y.baseAddress,
+                            matrices: 1, rows: rows, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+                        multiply(&call, 0)
+                    }
+                }
+            }
+            results.append(y)
+        }
+        // Measured: 6.1e-8.
+        #expect(relativeError(results[1], results[0]) < 5e-7)
+    }
+
+    @Test("what is no number stays none")
+    func brokenWeights() throws {
+        let layer = try device.linear(
+            inputs: 2, outputs: 1, weights: WeightTensor([.init(bitPattern: 0x7fff_ffff), 1], shape: [1, 2]), bias: nil)
+        let result = try layer.apply(try device.upload([1, 1], shape: [1, 2]), adding: nil, activation: .identity)
+        #expect(device.download(result)[0].isNaN)
+    }
+
+    @Test("a picture is the one of single precision to the eye")
+    func picture() throws {
+        let row = RowRequest(
+            prompt: "old man with glasses teaching math at a blackboard", negativePrompt: "bangs curls",
+            guidances: [5, 7.5, 18.5], seed: 1, steps: 12, sampler: SamplerSettings(.dpmpp2m, layout: .karras),
+            width: 128, height: 128)
+        var pictures: [Precision: [Int: [UInt8]]] = [:]
+        for precision in Precision.allCases {
+            let pipeline = try Pipeline(
+                model: try ModelFolder(path: Golden.model), device: try CPUDevice(precision: precision))
+            try pipeline.render(row) { pictures[precision, default: [:]][$0.index] = $0.pixels }
+        }
+        for index in row.guidances.indices {
+            let (exact, narrow) = (try #require(pictures[.fp32]?[index]), try #require(pictures[.bf16]?[index]))
+            let squares = zip(exact, narrow).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+            let decibels = 10 * log10(255 * 255 * Double(exact.count) / squares)
+            #expect(exact != narrow && decibels > 35, "guidance \(row.guidances[index]): \(decibels) dB")
+        }
+    }
+
+    /// The root of the mean square of the difference, by that of what is expected.
+    private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
+        let (error, scale) = zip(found, expected).reduce((0.0, 0.0)) { sums, pair in
+            (sums.0 + pow(Double(pair.0) - Double(pair.1), 2), sums.1 + pow(Double(pair.1), 2))
+        }
+        return (error / scale).squareRoot()
+    }
+}
