@@ -48,7 +48,8 @@ let package = Package(
             name: "CPNGShim", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
-        .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
+        .target(
+            name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
         .target(
             name: "Coordinator",
             dependencies: [

@@ -28,10 +28,9 @@ import Testing
         let layer = try device.linear(
             inputs: inputs, outputs: outputs, weights: WeightTensor(weights, shape: [outputs, inputs]),
             bias: WeightTensor(bias, shape: [outputs]))
+        let added = try device.upload(residual, shape: [rows, outputs])
         let result = device.download(
-            try layer.apply(
-                try device.upload(x, shape: [rows, inputs]), adding: try device.upload(residual, shape: [rows, outputs]),
-                activation: .identity))
+            try layer.apply(try device.upload(x, shape: [rows, inputs]), adding: added, activation: .identity))
         var greatest = 0.0
         for row in 0..<rows {
             for output in 0..<outputs {

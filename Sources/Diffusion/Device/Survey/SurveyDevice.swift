@@ -142,7 +142,9 @@ private final class SurveyConvolution: ConvolutionKernel {
         let step = shape.bandRows(width: width)
         for first in stride(from: 0, to: height, by: step) {
             let last = min(first + step, height)
-            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile(of: shape, in: device.precision) : shape.padding
+            let halo =
+                WinogradConvolution.suits(shape)
+                ? WinogradConvolution.tile(of: shape, in: device.precision) : shape.padding
             let source = max(first - halo, 0)..<min(last + halo, height)
             // Doubling begins and ends at whole rows of what it doubles.
             let factor = preparation.factor
