@@ -3,7 +3,8 @@
     python serve.py --engine openvino --precision bf16 --model FOLDER --size 512 --parts unet vae
 
 Loads and warms up, prints {"ready": ...} with versions, then answers each line `unet`, `vae` or `image STEPS` with
-{"seconds": ...}. Stays in memory between the jobs, so that peers and tmdne can be timed in turn. `unet` is an evaluation
+{"seconds": ...}. Stays in memory between the jobs, so that peers and tmdne can be timed in turn. OpenVINO's models are
+converted by `--convert` before, in a process of its own, whose memory is not OpenVINO's. `unet` is an evaluation
 of two latents, as guidance needs; `image` is text, all steps of DPM++ 2M Karras with guidance, and the decoder.
 """
 
@@ -28,7 +29,7 @@ NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 
 
 class Parts:
-    """The model's parts as plain functions of tensors, and examples of what they take."""
+    """The model's parts as plain functions of tensors, loaded when asked for, and examples of what they take."""
 
     def __init__(self, folder, size):
         """Remember where the weights are."""
@@ -40,23 +41,28 @@ class Parts:
         self.isXL = self.config.get("addition_embed_type") == "text_time"
         self.added = (torch.randn(2, 1280), torch.tensor([[size, size, 0, 0, size, size]] * 2).float())
 
+    def example(self, part):
+        """Return what a part takes."""
+        return {
+            "unet": (self.latents, torch.tensor(500.0), self.context) + (self.added if self.isXL else ()),
+            "vae": (self.latents[:1],),
+            "text": (torch.zeros(2, 77, dtype=torch.int64),),
+        }[part]
+
     def unet(self):
-        """Return the module and its example."""
+        """Return the module."""
         model = UNet2DConditionModel.from_pretrained(self.folder / "unet", torch_dtype=torch.float32).eval()
-        example = (self.latents, torch.tensor(500.0), self.context) + (self.added if self.isXL else ())
-        if self.isXL:
-            return Call(model, evaluate_xl), example
-        return Call(model, lambda m, x, t, c: m(x, t, c, return_dict=False)[0]), example
+        return Call(model, evaluate_xl if self.isXL else lambda m, x, t, c: m(x, t, c, return_dict=False)[0])
 
     def vae(self):
-        """Return the module and its example."""
+        """Return the module."""
         model = AutoencoderKL.from_pretrained(self.folder / "vae", torch_dtype=torch.float32).eval()
-        return Call(model, lambda m, z: m.decode(z, return_dict=False)[0]), (self.latents[:1],)
+        return Call(model, lambda m, z: m.decode(z, return_dict=False)[0])
 
     def text(self):
-        """Return the module and its example."""
+        """Return the module."""
         model = CLIPTextModel.from_pretrained(self.folder / "text_encoder", torch_dtype=torch.float32).eval()
-        return Call(model, lambda m, ids: m(ids)[0]), (torch.randint(0, 49000, (2, 77)),)
+        return Call(model, lambda m, ids: m(ids)[0])
 
 
 def evaluate_xl(model, latents, time, context, pooled, sizes):
@@ -78,17 +84,22 @@ class Call(torch.nn.Module):
         return self.function(self.model, *arguments)
 
 
-def in_openvino(module, example, precision, cache):
-    """Compile for the processor; the converted model is kept in `cache`."""
+def convert(module, example, cache):
+    """Convert for OpenVINO; the model is kept in `cache`."""
     import openvino
 
-    if not cache.exists():
-        kinds = [openvino.Type.f32 if e.is_floating_point() else openvino.Type.i64 for e in example]
-        shapes = [list(e.shape) for e in example]
-        with torch.no_grad():
-            model = openvino.convert_model(module, example_input=example, input=list(zip(shapes, kinds)))
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        openvino.save_model(model, cache, compress_to_fp16=True)
+    kinds = [openvino.Type.f32 if e.is_floating_point() else openvino.Type.i64 for e in example]
+    shapes = [list(e.shape) for e in example]
+    with torch.no_grad():
+        model = openvino.convert_model(module, example_input=example, input=list(zip(shapes, kinds, strict=True)))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(model, cache, compress_to_fp16=True)
+
+
+def in_openvino(cache, precision):
+    """Compile a converted model for the processor."""
+    import openvino
+
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     request = openvino.Core().compile_model(cache, "CPU", options).create_infer_request()
 
@@ -135,19 +146,24 @@ def main():
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--parts", nargs="+", default=["unet"])
     parser.add_argument("--cache", type=Path, required=True, help="folder for converted models")
+    parser.add_argument("--convert", action="store_true", help="convert for OpenVINO what is not yet, and end")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    parts, run, examples = Parts(args.model, args.size), {}, {}
+    parts, run = Parts(args.model, args.size), {}
+    examples = {name: parts.example(name) for name in args.parts}
+    caches = {name: args.cache / f"{args.model.name}-{name}-{args.size}.xml" for name in args.parts}
+    if args.convert:
+        for name in args.parts:
+            if not caches[name].exists():
+                convert(getattr(parts, name)(), examples[name], caches[name])
+        return
     begin = time.perf_counter()
     for name in args.parts:
-        module, examples[name] = getattr(parts, name)()
         if args.engine == "openvino":
-            cache = args.cache / f"{args.model.name}-{name}-{args.size}.xml"
-            run[name] = in_openvino(module, examples[name], args.precision, cache)
-            del module
+            run[name] = in_openvino(caches[name], args.precision)
         else:
-            run[name] = in_torch(module, args.precision)
+            run[name] = in_torch(getattr(parts, name)(), args.precision)
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
     if args.engine == "openvino":
         import openvino

@@ -19,14 +19,8 @@ size_t tmdne_bfloat_panel_numbers(size_t inputs, size_t outputs) {
 }
 
 void tmdne_pack_bfloat_panels(const float *weights, uint16_t *panels, size_t inputs, size_t outputs) {
-    struct bfloat_packing packing = {weights, panels, (outputs + 15) / 16, inputs, outputs, 1, inputs};
-    CALL(tmdne_pack_bfloats, &packing, 1);
-}
-
-void tmdne_pack_bfloat_matrices(
-    const float *weights, uint16_t *panels, size_t matrices, size_t inputs, size_t outputs) {
-    struct bfloat_packing packing = {weights, panels, (outputs + 15) / 16, inputs, outputs, outputs, 1};
-    CALL(tmdne_pack_bfloats, &packing, matrices);
+    struct bfloat_packing packing = {weights, panels, inputs, outputs};
+    CALL(tmdne_pack_bfloat_panels, &packing);
 }
 
 void tmdne_multiply_bfloats(const struct tmdne_product *p, int is_narrow) {
@@ -51,4 +45,9 @@ void tmdne_attend_bfloats(const struct tmdne_attention *a) { CALL(tmdne_attend_b
 void tmdne_winograd_bfloat_input(
     size_t tile, const float *x, uint16_t *v, size_t height, size_t width, size_t channels, size_t first, size_t rows) {
     CALL(tmdne_winograd_bfloat_input, tile, x, v, height, width, channels, first, rows);
+}
+
+void tmdne_winograd_bfloat_weights(
+    size_t tile, const float *weights, uint16_t *panels, size_t outputs, size_t inputs) {
+    CALL(tmdne_winograd_bfloat_weights, tile, weights, panels, outputs, inputs);
 }

@@ -3,7 +3,8 @@
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
 
-#include <math.h>
+// The score of what is hidden: 2 to the power of it is 0, and it is still a number to count with.
+#define HIDDEN -1e30f
 
 enum {
     QUERY_ROWS = 6,
@@ -91,9 +92,12 @@ TMDNE_INLINE void meet_columns(
 }
 
 TMDNE_INLINE float greatest_of(const f32x16 *v) {
-    float highest = (*v)[0];
-    for (size_t lane = 1; lane < LANES; lane++) highest = (*v)[lane] > highest ? (*v)[lane] : highest;
-    return highest;
+    float lanes[LANES];
+    memcpy(lanes, v, sizeof lanes);
+    for (size_t step = LANES / 2; step > 0; step /= 2)
+        for (size_t lane = 0; lane < step; lane++)
+            lanes[lane] = lanes[lane] > lanes[lane + step] ? lanes[lane] : lanes[lane + step];
+    return lanes[0];
 }
 
 // What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
@@ -105,8 +109,8 @@ struct seen {
 // One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
 TMDNE_INLINE void soften(
     float *scores, uint16_t *weights, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
-    for (size_t i = count; i < padded; i++) scores[i] = -INFINITY;
-    f32x16 best[2] = {TMDNE_SPLAT(-INFINITY), TMDNE_SPLAT(-INFINITY)};
+    for (size_t i = count; i < padded; i++) scores[i] = HIDDEN;
+    f32x16 best[2] = {TMDNE_SPLAT(HIDDEN), TMDNE_SPLAT(HIDDEN)};
     for (size_t i = 0; i < padded; i += LANES) {
         f32x16 v;
         load16(&v, scores + i);
@@ -116,7 +120,7 @@ TMDNE_INLINE void soften(
     float highest = greatest_of(&best[0]);
     if (highest > seen->maximum) {
         f32x16 correction = TMDNE_SPLAT(seen->maximum - highest);
-        power16(&correction);  // next to nothing when nothing has been seen: it scales zeros
+        power16(&correction);
         seen->total *= correction;
         seen->maximum = highest;
         for (size_t d = 0; d < width; d += LANES) {
@@ -126,18 +130,21 @@ TMDNE_INLINE void soften(
             store16(output + d, &v);
         }
     }
-    if (seen->maximum == -INFINITY) {  // nothing visible yet
+    if (seen->maximum == HIDDEN) {  // nothing visible yet
         memset(weights, 0, padded * sizeof(uint16_t));
         return;
     }
+    // Sums of their own, which stores to the weights cannot touch: two, since an addition takes longer than the rest.
+    f32x16 total[2] = {{0}, {0}}, maximum = TMDNE_SPLAT(seen->maximum);
     for (size_t i = 0; i < padded; i += LANES) {
         f32x16 weight;
         load16(&weight, scores + i);
-        weight -= seen->maximum;
-        power16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
-        seen->total += weight;
+        weight -= maximum;
+        power16(&weight);
+        total[i / LANES % 2] += weight;
         narrow16(weights + i, &weight);
     }
+    seen->total += total[0] + total[1];
 }
 
 // Lets up to QUERY_ROWS queries, of which the first is number `first`, meet the keys `key` ..< `key` + count.
@@ -187,7 +194,7 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
             for (size_t d = 0; d < a->width; d++) scaled[d] = q[r * a->q_stride + d] * (a->scale * 1.44269504f);
             narrow_row(scaled, query + r * p->pairs * 2, a->width, p->pairs * 2);
         }
-        for (size_t r = 0; r < QUERIES; r++) seen[r] = (struct seen){{0}, -INFINITY};
+        for (size_t r = 0; r < QUERIES; r++) seen[r] = (struct seen){{0}, HIDDEN};
         for (size_t key = 0; key < a->keys; key += KEYS) {
             size_t met = a->keys - key < KEYS ? a->keys - key : KEYS;
             for (size_t top = 0; top < count; top += QUERY_ROWS) {

@@ -4,7 +4,6 @@
 #include "parallel.h"
 
 #include <immintrin.h>
-#include <math.h>
 #include <string.h>
 
 #define TMDNE_NATIVE

@@ -88,24 +88,19 @@ void TMDNE_NAME(tmdne_multiply_bfloats)(const struct tmdne_product *p, int is_na
 TMDNE_NUMBERS void pack_panels(const void *context, size_t begin, size_t end) {
     const struct bfloat_packing *p = context;
     for (size_t panel = begin; panel < end; panel++) {
-        size_t first = panel % p->panels * LANES, count = p->outputs - first < LANES ? p->outputs - first : LANES;
-        const float *weights = p->weights + panel / p->panels * p->inputs * p->outputs + first * p->output_step;
-        uint16_t *target = p->target + panel * ((p->inputs + 1) / 2 * 2) * LANES;
+        size_t first = panel * LANES, count = p->outputs - first < LANES ? p->outputs - first : LANES;
+        const float *weights = p->weights + first * p->inputs;
+        uint16_t *target = p->target + first * ((p->inputs + 1) / 2 * 2);
         for (size_t i = 0; i < p->inputs; i += 2, target += 2 * LANES) {
-            uint16_t halves[2][LANES];
-            for (size_t half = 0; half < 2; half++) {
-                f32x16 row = {0};
-                const float *source = weights + (i + half) * p->input_step;
-                if (i + half < p->inputs)
-                    for (size_t lane = 0; lane < count; lane++) row[lane] = source[lane * p->output_step];
-                narrow16(halves[half], &row);
-            }
-            for (size_t lane = 0; lane < LANES; lane++)
-                target[2 * lane] = halves[0][lane], target[2 * lane + 1] = halves[1][lane];
+            f32x16 rows[2] = {{0}, {0}};
+            size_t halves = p->inputs - i < 2 ? 1 : 2;
+            for (size_t lane = 0; lane < count; lane++)
+                for (size_t half = 0; half < halves; half++) rows[half][lane] = weights[lane * p->inputs + i + half];
+            narrow_pairs(target, &rows[0], &rows[1]);
         }
     }
 }
 
-void TMDNE_NAME(tmdne_pack_bfloats)(const struct bfloat_packing *p, size_t matrices) {
-    tmdne_parallel(matrices * p->panels, matrices * p->inputs * p->outputs, pack_panels, p);
+void TMDNE_NAME(tmdne_pack_bfloat_panels)(const struct bfloat_packing *p) {
+    tmdne_parallel((p->outputs + LANES - 1) / LANES, p->inputs * p->outputs, pack_panels, p);
 }

@@ -104,12 +104,9 @@ void tmdne_widen_bfloats(const void *x, float *y, size_t count);
 //
 // Whether the processor has them.
 int tmdne_has_bfloats(void);
-// Weights in panels of bfloat16: [outputs / 16, rounded up][inputs / 2, rounded up][16][2], of weights[outputs][inputs], or
-// [matrices] of them, of weights[matrices][inputs][outputs].
+// Weights in panels of bfloat16: [outputs / 16, rounded up][inputs / 2, rounded up][16][2], of weights[outputs][inputs].
 size_t tmdne_bfloat_panel_numbers(size_t inputs, size_t outputs);
 void tmdne_pack_bfloat_panels(const float *weights, uint16_t *panels, size_t inputs, size_t outputs);
-void tmdne_pack_bfloat_matrices(
-    const float *weights, uint16_t *panels, size_t matrices, size_t inputs, size_t outputs);
 // As tmdne_multiply with these panels; x is of floats, which are rounded when they are read, or if `is_narrow` of bfloat16,
 // with an even number of inputs.
 void tmdne_multiply_bfloats(const struct tmdne_product *p, int is_narrow);
@@ -118,7 +115,9 @@ void tmdne_multiply_bfloats_plainly(const struct tmdne_product *p, int is_narrow
 // As tmdne_attend; queries, keys, values and weights are rounded. The scratch memory is counted in floats.
 size_t tmdne_bfloat_attention_scratch(size_t key_batch, size_t heads, size_t width, size_t keys);
 void tmdne_attend_bfloats(const struct tmdne_attention *a);
-// As tmdne_winograd_input.
+// As tmdne_winograd_weights, into such panels for each point, and as tmdne_winograd_input.
+void tmdne_winograd_bfloat_weights(
+    size_t tile, const float *weights, uint16_t *panels, size_t outputs, size_t inputs);
 void tmdne_winograd_bfloat_input(
     size_t tile, const float *x, uint16_t *v, size_t height, size_t width, size_t channels, size_t first, size_t rows);
 

@@ -20,6 +20,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Renders each cell by itself.")
     var noSharing = false
 
+    @Flag(help: "Tells, operation by operation, where the time of the first row's steps goes, but for its first step.")
+    var breakdown = false
+
     @Option(help: PrecisionChoice.help)
     var precision = PrecisionChoice.auto
 
@@ -31,28 +34,37 @@ struct BenchCommand: ParsableCommand {
         var encode = 0.0
         var denoise = 0.0
         var decode = 0.0
-        /// Steps of all images: evaluations of the UNet, but for samplers that evaluate it twice a step.
-        var evaluations = 0
+        /// The median time between the ends of two steps of a row, so without the first of each, in which weights are read.
+        var step: Double?
         /// From opening the model to the end of the first step.
         var firstStep = 0.0
         /// The most memory that the process has had.
         var peakBytes = 0
         var device: String
         var precision: String
+        var operations: [StepBreakdown.Line]?
     }
 
     func run() throws {
         let planned = try PlannedSweep(file: sweep)
+        let device = TimedDevice(try CPUDevice(precision: precision.precision))
+        var stepBreakdown = breakdown ? StepBreakdown(device: device) : nil
         let engine = DiffusionEngine(
-            device: try CPUDevice(precision: precision.precision), isSharing: !noSharing,
+            device: breakdown ? device : device.base, isSharing: !noSharing,
             findFile: { name, _ in try planned.file(name) }, findModel: { name, _ in try planned.model(name) })
+        var steps: [Double] = []
+        var lastStep = ContinuousClock.now
         var result = Result(device: engine.device, precision: engine.precision)
         let opening = ContinuousClock.now
         for shard in planned.grants {
             guard let first = shard.first else { continue }
             try engine.prepare(model: planned.modelName(of: first), for: first)
             let start = ContinuousClock.now
-            try engine.render(shard) { _ in
+            try engine.render(shard) { progress in
+                stepBreakdown?.note(step: progress.step, of: progress.steps)
+                let now = ContinuousClock.now
+                if progress.step > 1 { steps.append((now - lastStep) / .seconds(1)) }
+                lastStep = now
                 if result.firstStep == 0 { result.firstStep = (ContinuousClock.now - opening) / .seconds(1) }
                 return true
             } emit: { image in
@@ -61,16 +73,18 @@ struct BenchCommand: ParsableCommand {
                 result.denoise += image.denoise
                 result.decode += image.decode
             }
-            result.evaluations += shard.reduce(0) { $0 + $1.cell.steps }
             result.seconds += (ContinuousClock.now - start) / .seconds(1)
         }
+        result.step = steps.isEmpty ? nil : steps.sorted()[steps.count / 2]
         result.peakBytes = Self.peakBytes
+        result.operations = stepBreakdown?.lines
         if json {
             try Console.print(json: result, isPretty: false)
         } else {
             Console.print(
                 "\(result.images) images in \(ProgressText.rounded(result.seconds)) s, "
                     + "\(ProgressText.rounded(Double(result.images) / result.seconds * 60)) a minute, \(result.device)")
+            result.operations?.forEach { Console.print($0.text) }
         }
     }
 

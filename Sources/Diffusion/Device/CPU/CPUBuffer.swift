@@ -44,18 +44,15 @@ final class CPUBufferPool {
         if let pointer = free[capacity]?.popLast() {
             return CPUBuffer(pointer: pointer, capacity: capacity, pool: self)
         }
-        var memory: UnsafeMutableRawPointer?
         let bytes = capacity * MemoryLayout<Float>.stride
-        if posix_memalign(&memory, 64, bytes) != 0 {
+        var memory = CPUMemory.allocate(bytes)
+        if memory == nil {
             trim()
-            guard posix_memalign(&memory, 64, bytes) == 0 else { throw DiffusionError.outOfMemory(bytes: bytes) }
+            memory = CPUMemory.allocate(bytes)
         }
-        guard let memory else {
-            throw DiffusionError.outOfMemory(bytes: bytes)
-        }
+        guard let memory else { throw DiffusionError.outOfMemory(bytes: bytes) }
         self.bytes += bytes
-        return CPUBuffer(
-            pointer: memory.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)
+        return CPUBuffer(pointer: memory, capacity: capacity, pool: self)
     }
 
     /// Rounds up to an eighth of the power of two below, so that nearly equal sizes share buffers.

@@ -75,8 +75,9 @@ package final class CPUDevice: Device {
     }
 
     /// What multiplies the transformed tiles of a fast convolution.
-    func tileProduct(points: Int, inputs: Int, outputs: Int) throws -> any TileProduct {
-        if precision == .bf16 { return BfloatTileProduct(points: points, inputs: inputs, outputs: outputs) }
+    func tileProduct(tile: Int, inputs: Int, outputs: Int) throws -> any TileProduct {
+        if precision == .bf16 { return BfloatTileProduct(tile: tile, inputs: inputs, outputs: outputs) }
+        let points = tmdne_winograd_points(tile)
         return hasOwnProducts
             ? PanelTileProduct(points: points, inputs: inputs, outputs: outputs)
             : try OneDNNTileProduct(library: library, points: points, inputs: inputs, outputs: outputs)

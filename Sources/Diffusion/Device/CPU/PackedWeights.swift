@@ -64,10 +64,10 @@ final class PackedWeights {
             Self.withBfloats(target, count: layout.bytes(of: tensor) / 2) {
                 tmdne_pack_bfloat_panels(source, $0, inputs, outputs)
             }
-        case .bfloatMatrices(let matrices, let inputs, let outputs):
+        case .bfloatTiles(let tile, let inputs, let outputs):
             let source = try source()
             Self.withBfloats(target, count: layout.bytes(of: tensor) / 2) {
-                tmdne_pack_bfloat_matrices(source, $0, matrices, inputs, outputs)
+                tmdne_winograd_bfloat_weights(tile, source, $0, outputs, inputs)
             }
         case .oneDNN(let read, let wanted):
             if read == wanted { return try pack(as: .asRead, into: target) }
@@ -97,8 +97,8 @@ enum WeightLayout: Equatable {
     case panels(inputs: Int, outputs: Int)
     /// The same in bfloat16, for `tmdne_multiply_bfloats`.
     case bfloatPanels(inputs: Int, outputs: Int)
-    /// Panels of bfloat16 of each of the matrices, `[inputs, outputs]`, that the tensor reads as.
-    case bfloatMatrices(count: Int, inputs: Int, outputs: Int)
+    /// Those of a 3x3 convolution transformed for tiles, panels of bfloat16 for each point of one.
+    case bfloatTiles(tile: Int, inputs: Int, outputs: Int)
     /// As oneDNN chooses, from the layout that the tensor reads in.
     case oneDNN(OneDNNLayout, OneDNNLayout)
 
@@ -107,8 +107,8 @@ enum WeightLayout: Equatable {
         case .asRead: tensor.count * MemoryLayout<Float>.stride
         case .panels(let inputs, let outputs): tmdne_panel_floats(inputs, outputs) * MemoryLayout<Float>.stride
         case .bfloatPanels(let inputs, let outputs): 2 * tmdne_bfloat_panel_numbers(inputs, outputs)
-        case .bfloatMatrices(let count, let inputs, let outputs):
-            2 * count * tmdne_bfloat_panel_numbers(inputs, outputs)
+        case .bfloatTiles(let tile, let inputs, let outputs):
+            2 * tmdne_winograd_points(tile) * tmdne_bfloat_panel_numbers(inputs, outputs)
         case .oneDNN(_, let wanted): wanted.bytes
         }
     }

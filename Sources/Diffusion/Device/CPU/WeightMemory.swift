@@ -27,7 +27,7 @@ final class WeightMemory {
 
     /// Memory for so many bytes that stay; `nil` when there is none, or no more may be kept.
     func keep(bytes: Int, for weights: PackedWeights) -> UnsafeMutablePointer<Float>? {
-        guard bytes <= allowance - kept, let memory = Self.allocate(bytes) else { return nil }
+        guard bytes <= allowance - kept, let memory = CPUMemory.allocate(bytes) else { return nil }
         kept += bytes
         holders[ObjectIdentifier(weights)] = Holder(weights: weights)
         return memory
@@ -45,12 +45,6 @@ final class WeightMemory {
 
     /// Memory for packed weights; the next call takes it back.
     func packedScratch(bytes: Int) throws -> UnsafeMutablePointer<Float> { try packed.memory(bytes: bytes) }
-
-    fileprivate static func allocate(_ bytes: Int) -> UnsafeMutablePointer<Float>? {
-        var memory: UnsafeMutableRawPointer?
-        guard posix_memalign(&memory, 64, max(bytes, 64)) == 0 else { return nil }
-        return memory?.bindMemory(to: Float.self, capacity: max(bytes, 64) / MemoryLayout<Float>.stride)
-    }
 
     /// Weights that keep memory, and give it back in their deinitialiser at the latest.
     private struct Holder {
@@ -74,7 +68,7 @@ private final class Scratch {
     func memory(bytes: Int) throws -> UnsafeMutablePointer<Float> {
         if let pointer, bytes <= capacity { return pointer }
         release()
-        guard let memory = WeightMemory.allocate(bytes) else { throw DiffusionError.outOfMemory(bytes: bytes) }
+        guard let memory = CPUMemory.allocate(bytes) else { throw DiffusionError.outOfMemory(bytes: bytes) }
         (pointer, capacity) = (memory, bytes)
         return memory
     }

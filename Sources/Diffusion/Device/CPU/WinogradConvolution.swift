@@ -53,7 +53,7 @@ final class WinogradConvolution: ConvolutionKernel {
         self.shape = shape
         let tile = Self.tile(of: shape, in: device.precision)
         let points = tmdne_winograd_points(tile)
-        let product = try device.tileProduct(points: points, inputs: shape.inputs, outputs: shape.outputs)
+        let product = try device.tileProduct(tile: tile, inputs: shape.inputs, outputs: shape.outputs)
         let inPanels: Int32 = product.takesPanels ? 1 : 0
         let transformed = WeightTensor(shape: [points, shape.inputs, shape.outputs]) {
             elements, target throws(DiffusionError) in
@@ -64,7 +64,7 @@ final class WinogradConvolution: ConvolutionKernel {
         self.tile = tile
         self.points = points
         self.product = product
-        self.weights = PackedWeights(device: device, tensor: transformed)
+        self.weights = PackedWeights(device: device, tensor: product.isNarrow ? weights : transformed)
         self.bias = try device.buffer(of: try bias.floats())
     }
 

@@ -5,25 +5,25 @@ final class BfloatTileProduct: TileProduct {
     let takesPanels = false
     let isNarrow = true
 
-    private let points: Int
+    private let tile: Int
     private let inputs: Int
     private let outputs: Int
 
-    init(points: Int, inputs: Int, outputs: Int) {
-        self.points = points
+    init(tile: Int, inputs: Int, outputs: Int) {
+        self.tile = tile
         self.inputs = inputs
         self.outputs = outputs
     }
 
-    func layout(tiles: Int) -> WeightLayout { .bfloatMatrices(count: points, inputs: inputs, outputs: outputs) }
+    func layout(tiles: Int) -> WeightLayout { .bfloatTiles(tile: tile, inputs: inputs, outputs: outputs) }
 
     func run(
         tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
         into result: UnsafeMutablePointer<Float>
     ) {
         var call = tmdne_product(
-            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: points,
-            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+            x: input, panels: weights, bias: nil, residual: nil, y: result,
+            matrices: tmdne_winograd_points(tile), rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
         tmdne_multiply_bfloats(&call, 1)
     }
 }

@@ -48,8 +48,10 @@ final class MemoryMeter {
         let bytes = count * precision.bytes
         let isKept = bytes <= allowance - weights
         if isKept { weights += bytes } else { scratch.packed = max(scratch.packed, bytes) }
-        scratch.source = max(scratch.source, count * MemoryLayout<Float>.stride)
-        note(beside: (transformed ?? 0) * MemoryLayout<Float>.stride)
+        // In bfloat16 weights are transformed as they are packed, else before.
+        let read = precision == .bf16 ? transformed ?? count : count
+        scratch.source = max(scratch.source, read * MemoryLayout<Float>.stride)
+        note(beside: precision == .bf16 ? 0 : (transformed ?? 0) * MemoryLayout<Float>.stride)
         return isKept
     }
 
