@@ -42,7 +42,8 @@ struct StepBreakdown {
         guard let first, let last else { return [] }
         let work = last.merging(first) { end, start in end.since(start) }
         let total = work.values.reduce(0) { $0 + $1.seconds }
-        return work.filter { $0.value.calls > 0 }.sorted { $0.value.seconds > $1.value.seconds }.map { operation, work in
+        let done = work.filter { $0.value.calls > 0 }.sorted { $0.value.seconds > $1.value.seconds }
+        return done.map { operation, work in
             Line(
                 operation: operation.rawValue, calls: work.calls / steps, seconds: work.seconds / Double(steps),
                 share: work.seconds / total,

@@ -13,7 +13,7 @@ import Testing
     func direct(size: (batch: Int, height: Int, width: Int), channels: (inputs: Int, outputs: Int)) throws {
         var noise = Noise(seed: 5)
         let shape = ConvolutionShape(inputs: channels.inputs, outputs: channels.outputs, kernel: 3)
-        #expect(WinogradConvolution.tile(of: shape, in: .fp32) == (channels.inputs == 96 ? 4 : 2))
+        #expect(WinogradConvolution.tile(of: shape) == (channels.inputs == 96 ? 4 : 2))
         let weights = WeightTensor(
             noise.values(shape.outputs * shape.inputs * 9), shape: [shape.outputs, shape.inputs, 3, 3])
         let bias = WeightTensor(noise.values(shape.outputs), shape: [shape.outputs])

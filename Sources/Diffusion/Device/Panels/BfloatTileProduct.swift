@@ -22,8 +22,8 @@ final class BfloatTileProduct: TileProduct {
         into result: UnsafeMutablePointer<Float>
     ) {
         var call = tmdne_product(
-            x: input, panels: weights, bias: nil, residual: nil, y: result,
-            matrices: tmdne_winograd_points(tile), rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: tmdne_winograd_points(tile),
+            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
         tmdne_multiply_bfloats(&call, 1)
     }
 }

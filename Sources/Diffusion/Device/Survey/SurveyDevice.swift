@@ -30,7 +30,7 @@ final class SurveyDevice: Device {
         let isTransformed = WinogradConvolution.suits(shape)
         let isProduct = PanelConvolution.suits(shape)
         let weights = SurveyedWeights(
-            count: isTransformed ? WinogradConvolution.transformedCount(of: shape, in: precision) : weights.count,
+            count: isTransformed ? WinogradConvolution.transformedCount(of: shape) : weights.count,
             transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter,
             precision: isTransformed || isProduct ? precision : .fp32)
         return SurveyConvolution(shape: shape, weights: weights, device: self)
@@ -142,9 +142,7 @@ private final class SurveyConvolution: ConvolutionKernel {
         let step = shape.bandRows(width: width)
         for first in stride(from: 0, to: height, by: step) {
             let last = min(first + step, height)
-            let halo =
-                WinogradConvolution.suits(shape)
-                ? WinogradConvolution.tile(of: shape, in: device.precision) : shape.padding
+            let halo = WinogradConvolution.suits(shape) ? WinogradConvolution.tile(of: shape) : shape.padding
             let source = max(first - halo, 0)..<min(last + halo, height)
             // Doubling begins and ends at whole rows of what it doubles.
             let factor = preparation.factor
@@ -158,7 +156,7 @@ private final class SurveyConvolution: ConvolutionKernel {
     /// The transforms of a fast convolution.
     private func tiles(_ images: Int, _ height: Int, _ width: Int) -> [MeteredBuffer] {
         guard WinogradConvolution.suits(shape) else { return [] }
-        let tile = WinogradConvolution.tile(of: shape, in: device.precision)
+        let tile = WinogradConvolution.tile(of: shape)
         let points = tmdne_winograd_points(tile)
         let chunk = WinogradConvolution.chunk(
             of: tmdne_winograd_tiles(tile, images, height, width), shape: shape, tile: tile)
