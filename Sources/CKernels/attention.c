@@ -108,7 +108,7 @@ TMDNE_INLINE void soften(
         f32x16 weight;
         load16(&weight, scores + i);
         weight -= highest;
-        exp16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
+        falling_exp16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
         sum += weight;
         store16(scores + i, &weight);
     }

@@ -8,7 +8,9 @@ enum {
     PRODUCT_ROWS = 6,      // of a register tile; see attention.c
     PRODUCT_DEPTH = 640,   // inputs of a slice: 20 KiB of a panel; layers have multiples of it
     PRODUCT_BLOCK = 96,    // most rows of a task: 120 KiB of a slice
-    PRODUCT_GROUP = 20,    // panels of a task, for which its rows are rounded once
+    PRODUCT_GROUP = 20,    // panels of a task, for which its rows are rounded once;
+    PRODUCT_GROUPS = 3,    // where there are blocks enough for all threads, so many groups of them
+    PRODUCT_BLOCKS = 64,   // as here
 };
 
 // The rows of a task, as pairs: `stride` apart.
@@ -44,7 +46,7 @@ TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin,
     uint16_t rounded[PRODUCT_BLOCK * PRODUCT_DEPTH] __attribute__((aligned(64)));
     size_t inputs = (p->inputs + 1) / 2 * 2, panel_numbers = inputs * LANES;
     for (size_t index = begin; index < end; index++) {
-        struct task task = task_at(m, index, PRODUCT_GROUP);
+        struct task task = task_at(m, index);
         size_t top = (task.matrix * p->rows + task.top) * p->inputs, origin = task.matrix * p->rows * p->outputs;
         const uint16_t *panels = (const uint16_t *)p->panels + task.matrix * m->panels * panel_numbers;
         for (size_t slice = 0; slice < p->inputs; slice += PRODUCT_DEPTH) {
@@ -79,7 +81,8 @@ TMDNE_NUMBERS void multiply_floats(const void *product, size_t begin, size_t end
 TMDNE_NUMBERS void multiply_narrow(const void *product, size_t begin, size_t end) { multiply(product, 1, begin, end); }
 
 void TMDNE_NAME(tmdne_multiply_bfloats)(const struct tmdne_product *p, int is_narrow) {
-    struct product m = cut(p, PRODUCT_BLOCK, PRODUCT_ROWS, PRODUCT_GROUP);
+    size_t group = p->rows < PRODUCT_BLOCK * PRODUCT_BLOCKS ? PRODUCT_GROUP : PRODUCT_GROUP * PRODUCT_GROUPS;
+    struct product m = cut(p, PRODUCT_BLOCK, PRODUCT_ROWS, group);
     size_t work = p->matrices * p->rows * p->inputs * p->outputs / 64;
     tmdne_parallel(tasks_of(&m), work, is_narrow ? multiply_narrow : multiply_floats, &m);
 }

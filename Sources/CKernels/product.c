@@ -76,7 +76,7 @@ TMDNE_INLINE void multiply_tile(
 TMDNE_INLINE void multiply(size_t widest, const struct product *m, size_t begin, size_t end) {
     const struct tmdne_product *p = m->p;
     for (size_t index = begin; index < end; index++) {
-        struct task task = task_at(m, index, GROUP);
+        struct task task = task_at(m, index);
         const float *x = (const float *)p->x + task.matrix * p->rows * p->inputs;
         const float *panels = (const float *)p->panels + task.matrix * m->panels * p->inputs * LANES;
         size_t origin = task.matrix * p->rows * p->outputs;

@@ -7,7 +7,7 @@ TMDNE_INLINE size_t panels_of(size_t outputs) { return (outputs + LANES - 1) / L
 
 struct product {
     const struct tmdne_product *p;
-    size_t panels, blocks, block_rows, groups;
+    size_t panels, blocks, block_rows, groups, group_panels;
 };
 
 // The rows, panels and matrix of a task; neighbouring tasks share rows.
@@ -16,7 +16,7 @@ struct task {
 };
 
 TMDNE_INLINE struct product cut(const struct tmdne_product *p, size_t most_rows, size_t tile_rows, size_t most_panels) {
-    struct product m = {.p = p, .panels = panels_of(p->outputs)};
+    struct product m = {.p = p, .panels = panels_of(p->outputs), .group_panels = most_panels};
     m.blocks = (p->rows + most_rows - 1) / most_rows;
     m.block_rows = ((p->rows + m.blocks - 1) / m.blocks + tile_rows - 1) / tile_rows * tile_rows;
     m.blocks = (p->rows + m.block_rows - 1) / m.block_rows;
@@ -26,14 +26,14 @@ TMDNE_INLINE struct product cut(const struct tmdne_product *p, size_t most_rows,
 
 TMDNE_INLINE size_t tasks_of(const struct product *m) { return m->p->matrices * m->blocks * m->groups; }
 
-TMDNE_INLINE struct task task_at(const struct product *m, size_t index, size_t most_panels) {
+TMDNE_INLINE struct task task_at(const struct product *m, size_t index) {
     size_t group = index % m->groups, block = index / m->groups % m->blocks;
-    size_t bottom = (block + 1) * m->block_rows, last = (group + 1) * most_panels;
+    size_t bottom = (block + 1) * m->block_rows, last = (group + 1) * m->group_panels;
     return (struct task){
         .matrix = index / m->groups / m->blocks,
         .top = block * m->block_rows,
         .bottom = bottom < m->p->rows ? bottom : m->p->rows,
-        .first_panel = group * most_panels,
+        .first_panel = group * m->group_panels,
         .last_panel = last < m->panels ? last : m->panels,
     };
 }

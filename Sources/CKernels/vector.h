@@ -29,8 +29,10 @@ TMDNE_INLINE void load16(f32x16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 TMDNE_INLINE void store16(float *p, const f32x16 *v) { memcpy(p, v, sizeof *v); }
 
 // e^x to about 1 ulp: Cody-Waite reduction by multiples of ln 2, then the Taylor polynomial of degree 7 on |r| <= ln(2)/2.
-TMDNE_INLINE void exp16(f32x16 *v) {
-    f32x16 x = __builtin_elementwise_min(__builtin_elementwise_max(*v, TMDNE_SPLAT(-87.0f)), TMDNE_SPLAT(88.0f));
+//
+// For x <= 88.
+TMDNE_INLINE void falling_exp16(f32x16 *v) {
+    f32x16 x = __builtin_elementwise_max(*v, TMDNE_SPLAT(-87.0f));
     f32x16 k = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer
     k -= 12582912.0f;
     f32x16 r = x - k * 0.693359375f;
@@ -46,6 +48,12 @@ TMDNE_INLINE void exp16(f32x16 *v) {
     f32x16 power;
     memcpy(&power, &exponent, sizeof power);
     *v = p * power;
+}
+
+// The same, and e^88 for what is greater.
+TMDNE_INLINE void exp16(f32x16 *v) {
+    *v = __builtin_elementwise_min(*v, TMDNE_SPLAT(88.0f));
+    falling_exp16(v);
 }
 
 // x / (1 + e^(-slope x)): SiLU for slope 1, the quick GELU of CLIP for 1.702.

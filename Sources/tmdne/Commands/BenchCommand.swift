@@ -36,6 +36,8 @@ struct BenchCommand: ParsableCommand {
         var decode = 0.0
         /// The median time between the ends of two steps of a row, so without the first of each, in which weights are read.
         var step: Double?
+        /// The median of an image's decoding.
+        var picture: Double?
         /// From opening the model to the end of the first step.
         var firstStep = 0.0
         /// The most memory that the process has had.
@@ -52,7 +54,7 @@ struct BenchCommand: ParsableCommand {
         let engine = DiffusionEngine(
             device: breakdown ? device : device.base, isSharing: !noSharing,
             findFile: { name, _ in try planned.file(name) }, findModel: { name, _ in try planned.model(name) })
-        var steps: [Double] = []
+        var (steps, pictures): ([Double], [Double]) = ([], [])
         var lastStep = ContinuousClock.now
         var result = Result(device: engine.device, precision: engine.precision)
         let opening = ContinuousClock.now
@@ -72,10 +74,11 @@ struct BenchCommand: ParsableCommand {
                 result.encode += image.encode
                 result.denoise += image.denoise
                 result.decode += image.decode
+                pictures.append(image.decode)
             }
             result.seconds += (ContinuousClock.now - start) / .seconds(1)
         }
-        result.step = steps.isEmpty ? nil : steps.sorted()[steps.count / 2]
+        (result.step, result.picture) = (Self.median(steps), Self.median(pictures))
         result.peakBytes = Self.peakBytes
         result.operations = stepBreakdown?.lines
         if json {
@@ -86,6 +89,10 @@ struct BenchCommand: ParsableCommand {
                     + "\(ProgressText.rounded(Double(result.images) / result.seconds * 60)) a minute, \(result.device)")
             result.operations?.forEach { Console.print($0.text) }
         }
+    }
+
+    private static func median(_ values: [Double]) -> Double? {
+        values.isEmpty ? nil : values.sorted()[values.count / 2]
     }
 
     /// Linux's own count, `VmHWM:     5732 kB`.

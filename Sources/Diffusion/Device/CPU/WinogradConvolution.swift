@@ -39,7 +39,7 @@ final class WinogradConvolution: ConvolutionKernel {
     }
 
     private static let fewestChannels = 64
-    private static let mostWeights = 640 * 640
+    private static let mostWeights = 1920 * 640
     /// Tiles that many weights are worth reading for.
     private static let fewestTiles = 256
     /// Floats of both transforms at once: what stays in the last level of cache of most hosts.
