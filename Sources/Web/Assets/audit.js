@@ -64,7 +64,8 @@ function line() {
   queue = [...waiting.filter((position) => !skipped.has(position)), ...waiting.filter((position) => skipped.has(position))];
 }
 
-const words = (position) => grid.axes.map((axis) => grid.value(position, axis.name)).join(" · ");
+const words = (position, leaveOut) =>
+  grid.axes.filter((axis) => axis.name !== leaveOut).map((axis) => grid.value(position, axis.name)).join(" · ");
 
 /** Goes to an image, judged already or not; judging it again is what counts then. */
 function go(position) {
@@ -117,8 +118,9 @@ function showLast() {
   const { verdict, tags: reasons = [], note } = opinions.get(position) ?? {};
   const word = kind === "skip" ? "skipped" : { keep: "kept", reject: "rejected" }[verdict];
   const why = [...reasons, note].filter(Boolean).join(", ");
-  const what = isBlind() || position === undefined ? "" : ` ${words(position)}`;
-  byId("last").textContent = word ? `Just ${word}${why ? ` (${why})` : ""}:${what || " the one before"}` : "";
+  // The prompt is long, and seldom what the two differ in.
+  const what = isBlind() || position === undefined ? "" : words(position, "prompt");
+  byId("last").textContent = word ? `Just ${word}${why ? ` (${why})` : ""}: ${what || "the one before"}` : "";
 }
 
 /** Hints beside the image; in a blind audit nothing may lead. */
@@ -268,6 +270,7 @@ byId("glass").addEventListener("click", (event) => {
 });
 
 byId("auditor").value = remembered.get("auditor", "");
+if (!auditor()) byId("choices").open = true;
 byId("blind").checked = remembered.get("blind", "") === "yes";
 byId("by-rows").checked = remembered.get("by-rows", "") === "yes";
 byId("auditor").addEventListener("change", () => run(begin));
