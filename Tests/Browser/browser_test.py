@@ -355,6 +355,14 @@ def test_looks(url, folder):
             phone.open(url + page)
             time.sleep(1.2)
             wide = phone.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if page == "audit":
+                phone.type("#auditor", "Eve")
+                phone.press("Enter")
+                phone.wait("return document.getElementById('image').naturalWidth === 128")
+                phone.open(url + page)
+                phone.wait("return document.getElementById('image').naturalWidth === 128")
+                ends = phone.run("return [...document.querySelectorAll('#keep, #reject, #tags button')].map(button => button.getBoundingClientRect().bottom)")
+                check("a phone shows the image, the verdicts and all reasons at once", max(ends) <= 780, f"the last ends at {max(ends):.0f} of 780")
             check(f"/{page} fits a phone", wide <= 0, f"{wide} pixels too wide" if wide > 0 else "")
             show(phone, folder, f"phone-{page or 'overview'}")
         check("the phone's pages log no error", not (problems := phone.problems()), problems)
@@ -396,6 +404,8 @@ def test_site(browser, tmdne, directory, folder):
     name = sorted(path.stem for path in (public / "images").iterdir())[0]
     browser.open(f"file://{public}/wall.html")
     browser.wait("return document.querySelector('.wall img').naturalWidth > 0")
+    beside = browser.run("return new Set([...document.querySelectorAll('.wall img')].map(image => image.getBoundingClientRect().top)).size")
+    check("the site's wall has several images in a row", beside <= kept / 4, f"{kept} images in {beside} rows")
     show(browser, folder, "site-wall")
     browser.open(f"{home}#{name}")
     browser.wait(f"return document.getElementById('picture').src.endsWith('{name}.webp')")
@@ -406,6 +416,15 @@ def test_site(browser, tmdne, directory, folder):
     browser.open(f"file://{public}/flaws.html")
     show(browser, folder, "site-flaws")
     check("the site loads nothing from elsewhere", not (others := [url for url in browser.requested() if not url.startswith(("file://", "data:"))]), others)
+    phone = Browser(width=390, height=780, dark=True, mobile=True)
+    try:
+        for path in sorted(public.glob("*.html")):
+            phone.open(f"file://{path}")
+            wide = phone.wait("return document.readyState === 'complete' && String(document.documentElement.scrollWidth - document.documentElement.clientWidth)")
+            check(f"the site's {path.name} fits a phone", int(wide) <= 0, f"{wide} pixels too wide" if int(wide) > 0 else "")
+            show(phone, folder, f"phone-site-{path.stem}")
+    finally:
+        phone.close()
     for path in sorted(public.glob("*.html")):
         tidy(f"the site's {path.name}", path.read_text())
     return [(f"the site's {path.name}", f"file://{path}") for path in sorted(public.glob("*.html"))]
