@@ -18,7 +18,7 @@ def main():
     server = subprocess.Popen([tmdne, "web", directory, "--web", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
     try:
         url = re.search(r"Pages: (\S+)", server.stderr.readline()).group(1)
-        browser = Browser(width=1120, height=790)
+        browser = Browser(width=1120, height=900)
         try:
             browser.open(url + "audit")
             browser.wait("return document.getElementById('caption').textContent !== ''")
@@ -31,7 +31,8 @@ def main():
                 browser.wait(f"return document.getElementById('tally').textContent.startsWith('{number + 1} of')")
             browser.press("2", "5")
             browser.wait("""return document.querySelectorAll('[aria-pressed=true]').length === 2
-                && [...document.images].every(image => image.hidden || image.naturalWidth > 1)""")
+                && [...document.images].every(image => image.hidden || image.naturalWidth > 1)
+                && document.getAnimations().every(animation => animation.playState !== 'running')""")
             browser.screenshot(output)
         finally:
             browser.close()

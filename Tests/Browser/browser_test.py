@@ -79,6 +79,8 @@ class Coordinator:
 
 
 def show(browser, folder, name):
+    # Tiles appear softly; a picture of that shows colours that nobody chose.
+    browser.wait("return document.getAnimations().every(animation => animation.playState !== 'running')")
     browser.screenshot(folder / f"{name}.png")
 
 
@@ -107,7 +109,13 @@ def test_live(browser, coordinator, tmdne, folder):
     worker.wait(timeout=30)
 
 
-def test_worker(browser, tmdne, folder):
+def check_host(browser, url, what):
+    others = [address for address in browser.requested() if not address.startswith((url, "blob:", "data:"))]
+    check(f"{what} asks another host", not others, others or "")
+    check(f"{what} logs an error or breaks its content policy", not (problems := browser.problems()), problems or "")
+
+
+def test_worker(tmdne, folder):
     """One slow image: the overview tells its step, and its board is read once it is there."""
     sweep = folder / "slow.yaml"
     sweep.write_text("name: slow\nmodel: tmdne-tiny\nsampler: euler\nsteps: 1000\nsize: 256x256\n"
@@ -116,17 +124,19 @@ def test_worker(browser, tmdne, folder):
                               "--web", "127.0.0.1:0", "--stay", "--read-text", str(folder / "slow-run"))
     worker = subprocess.Popen([tmdne, "worker", coordinator.find(r"tmdne worker (tmdne1_\S+)"), "--name", "one", "--cache", str(folder / "cache")],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    browser = Browser()
     try:
         browser.open(coordinator.url)
-        text = browser.wait("return document.querySelector('.rendering')?.textContent", 60)
+        text = browser.wait("return document.querySelector('#workers .rendering')?.textContent", 60)
         device = browser.run("return document.querySelector('#workers tbody td:nth-child(2)').textContent")
         check("the overview tells which step of which image a worker renders, and on what device",
               re.search(r"(old man|his twin).*step \d+ of 1000", text) is not None and "cpu" in device.lower(), f"{text}; {device}")
         show(browser, folder, "overview-rendering")
-        browser.click(".rendering a")
+        browser.click("#workers .rendering a")
         browser.wait("return document.querySelector('.viewer')?.open")
         check("the image that is being rendered is shown as its state", browser.run("return document.querySelector('.viewer .empty').textContent") == "rendering")
         browser.wait("return document.querySelector('.viewer img.full').naturalWidth === 256", 120)
+        browser.wait("return fetch('/api/measures').then(a => a.json()).then(m => m.sharpness.some(s => s !== null))", 60)
         browser.press("m")
         browser.wait("return document.querySelector('.details').textContent.includes('sharpness (hint)')")
         worker.terminate()
@@ -137,7 +147,9 @@ def test_worker(browser, tmdne, folder):
         browser.run("const s = document.getElementById('sort'); s.value = 'letters'; s.dispatchEvent(new Event('input', {bubbles: true}))")
         read = browser.wait("return document.querySelector('.tile .text')?.textContent")
         check("what tesseract reads is counted as a hint", read.isdigit() and browser.run("return document.getElementById('unread').hidden"), read)
+        check_host(browser, coordinator.url, "no page of a sweep whose boards are read")
     finally:
+        browser.close()
         worker.terminate()
         worker.wait(timeout=60)
         coordinator.close()
@@ -196,7 +208,7 @@ def test_grid(browser, url, folder):
     check("the left arrow goes back, the up arrow changes the style", browser.run(caption).endswith("sai-photographic · 15"), browser.run(caption))
     browser.wait("return document.querySelector('.viewer img.full').naturalWidth === 128")
     browser.press("f")
-    browser.wait("return document.fullscreenElement?.classList.contains('viewer')")
+    browser.wait("return document.fullscreenElement?.querySelector('img.full')?.getBoundingClientRect().height > 100")
     browser.press("f")
     browser.wait("return document.fullscreenElement === null && document.querySelector('.viewer').open")
     check("an image takes the whole screen and gives it back", True)
@@ -218,6 +230,32 @@ def test_grid(browser, url, folder):
     show(browser, folder, "grid-other-axes")
 
 
+def test_second_look(browser, url, folder):
+    """From an open image to its judgement, a closer look, and what the last key did; takes back what it says."""
+    last = "return document.getElementById('last').textContent"
+    browser.open(url + "grid?open=5")
+    browser.wait("return document.querySelector('.viewer')?.open")
+    browser.press("j")
+    browser.wait("return document.getElementById('stage')?.dataset.position === '5'")
+    check("an open image is one key from its judgement", browser.run("return location.pathname") == "/audit")
+    browser.press("2", "r")
+    browser.wait("return document.getElementById('last').textContent.includes('rejected')")
+    check("the audit tells what the last key did", "rejected (hands)" in browser.run(last), browser.run(last))
+    browser.open(url + "audit?position=5")
+    browser.wait("return document.querySelector('[data-tag=hands]').ariaPressed === 'true'")
+    browser.press("k")
+    browser.wait("return document.getElementById('last').textContent.includes('kept')")
+    browser.press("z")
+    check("an image is looked at closely",
+          browser.run("return document.getElementById('image').getBoundingClientRect().width / document.getElementById('glass').clientWidth") == 3)
+    show(browser, folder, "audit-close")
+    browser.press("z", "u")
+    browser.wait("return document.querySelector('[data-tag=hands]').ariaPressed === 'false'")
+    browser.press("u")
+    browser.wait("return document.getElementById('tally').textContent.startsWith('0 of 72')")
+    check("a second opinion and the first are taken back one by one", True)
+
+
 def test_audit(browser, url, directory, folder):
     tally = "return document.getElementById('tally').textContent"
     browser.open(url + "audit")
@@ -227,6 +265,9 @@ def test_audit(browser, url, directory, folder):
     browser.wait(f"return document.getElementById('tally').textContent.startsWith('0 of 72')")
     browser.wait("return document.getElementById('image').naturalWidth === 128")
     show(browser, folder, "audit")
+    test_second_look(browser, url, folder)
+    browser.open(url + "audit")
+    browser.wait("return document.getElementById('tally').textContent.startsWith('0 of 72')")
     browser.press(*"kkk1r4rs")
     browser.wait("return document.getElementById('tally').textContent.startsWith('5 of 72 judged, 3 kept')")
     place = "return document.getElementById('stage').dataset.position"
@@ -314,6 +355,14 @@ def test_looks(url, folder):
             phone.open(url + page)
             time.sleep(1.2)
             wide = phone.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if page == "audit":
+                phone.type("#auditor", "Eve")
+                phone.press("Enter")
+                phone.wait("return document.getElementById('image').naturalWidth === 128")
+                phone.open(url + page)
+                phone.wait("return document.getElementById('image').naturalWidth === 128")
+                ends = phone.run("return [...document.querySelectorAll('#keep, #reject, #tags button')].map(button => button.getBoundingClientRect().bottom)")
+                check("a phone shows the image, the verdicts and all reasons at once", max(ends) <= 780, f"the last ends at {max(ends):.0f} of 780")
             check(f"/{page} fits a phone", wide <= 0, f"{wide} pixels too wide" if wide > 0 else "")
             show(phone, folder, f"phone-{page or 'overview'}")
         check("the phone's pages log no error", not (problems := phone.problems()), problems)
@@ -355,6 +404,8 @@ def test_site(browser, tmdne, directory, folder):
     name = sorted(path.stem for path in (public / "images").iterdir())[0]
     browser.open(f"file://{public}/wall.html")
     browser.wait("return document.querySelector('.wall img').naturalWidth > 0")
+    beside = browser.run("return new Set([...document.querySelectorAll('.wall img')].map(image => image.getBoundingClientRect().top)).size")
+    check("the site's wall has several images in a row", beside <= kept / 4, f"{kept} images in {beside} rows")
     show(browser, folder, "site-wall")
     browser.open(f"{home}#{name}")
     browser.wait(f"return document.getElementById('picture').src.endsWith('{name}.webp')")
@@ -365,6 +416,15 @@ def test_site(browser, tmdne, directory, folder):
     browser.open(f"file://{public}/flaws.html")
     show(browser, folder, "site-flaws")
     check("the site loads nothing from elsewhere", not (others := [url for url in browser.requested() if not url.startswith(("file://", "data:"))]), others)
+    phone = Browser(width=390, height=780, dark=True, mobile=True)
+    try:
+        for path in sorted(public.glob("*.html")):
+            phone.open(f"file://{path}")
+            wide = phone.wait("return document.readyState === 'complete' && String(document.documentElement.scrollWidth - document.documentElement.clientWidth)")
+            check(f"the site's {path.name} fits a phone", int(wide) <= 0, f"{wide} pixels too wide" if int(wide) > 0 else "")
+            show(phone, folder, f"phone-site-{path.stem}")
+    finally:
+        phone.close()
     for path in sorted(public.glob("*.html")):
         tidy(f"the site's {path.name}", path.read_text())
     return [(f"the site's {path.name}", f"file://{path}") for path in sorted(public.glob("*.html"))]
@@ -490,13 +550,12 @@ def main():
         test_tabs(browser, url)
         test_audit(browser, url, directory, folder)
         test_images(browser, url, folder)
-        test_worker(browser, options.tmdne, folder)
+        test_worker(options.tmdne, folder)
         test_looks(url, folder)
         for page in PAGES + ["login"]:
             tidy(f"/{page}", urllib.request.urlopen(url + page).read().decode())
         addresses = [(f"/{page}", url + page) for page in PAGES + ["login"]]
-        check("no page asks another host", not (others := [address for address in browser.requested() if not address.startswith((url, "blob:", "data:"))]), others)
-        check("no page logs an error or breaks its content policy", not (problems := browser.problems()), problems)
+        check_host(browser, url, "no page")
         addresses += test_site(browser, options.tmdne, directory, folder)
         if options.axe:
             browser.problems()

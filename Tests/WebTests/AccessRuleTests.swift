@@ -1,18 +1,13 @@
-import Foundation
-import SharedModel
 import Testing
 
 @testable import Web
 
 struct AccessRuleTests {
-    private static let secret = JoinSecret()
-    private static let now = Date(timeIntervalSince1970: 1_800_000_000)
-
     private static func judge(
-        open: Bool, host: String?, origin: String? = nil, isChange: Bool = false, session: String? = nil
+        open: Bool, host: String?, origin: String? = nil, isChange: Bool = false, isSignedIn: Bool = false
     ) -> AccessRule.Judgement {
-        AccessRule(secret: secret, isOpen: open, names: ["Lab"])
-            .judge(host: host, origin: origin, isChange: isChange, session: session, now: now)
+        AccessRule(isOpen: open, names: ["Lab"])
+            .judge(host: host, origin: origin, isChange: isChange, isSignedIn: isSignedIn)
     }
 
     @Test(
@@ -43,6 +38,7 @@ struct AccessRuleTests {
         ])
     func strangers(host: String) {
         #expect(Self.judge(open: false, host: host) == .stranger)
+        #expect(Self.judge(open: false, host: host, isSignedIn: true) == .welcome)
     }
 
     @Test("a request that another site made a browser send is turned away, and so is a change without an origin")
@@ -60,32 +56,5 @@ struct AccessRuleTests {
             Issue.record("a change without an origin was let in")
             return
         }
-    }
-
-    @Test("a session lets in until it ends, and a made-up or altered one never does")
-    func sessions() {
-        let rule = AccessRule(secret: Self.secret, isOpen: false, names: [])
-        let session = rule.session(now: Self.now)
-        let host = "192.168.1.5:7708"
-        #expect(Self.judge(open: false, host: host, session: session) == .welcome)
-        let later = Self.now.addingTimeInterval(31 * 24 * 3600)
-        #expect(!rule.isValid(session: session, now: later))
-        #expect(!rule.isValid(session: session.replacing("18", with: "99"), now: later))
-        #expect(!rule.isValid(session: String(session.dropLast()), now: Self.now))
-        for made in ["", ".", "1.2", "9999999999.", "\(Int.max).abc", "-1.x", "+1900000000.x"] {
-            #expect(!rule.isValid(session: made, now: Self.now))
-        }
-        #expect(!AccessRule(secret: JoinSecret(), isOpen: false, names: []).isValid(session: session, now: Self.now))
-    }
-
-    @Test("the token is taken as it was printed, with the command around it, and nothing else is")
-    func tokens() throws {
-        let rule = AccessRule(secret: Self.secret, isOpen: false, names: [])
-        let token = try JoinToken(hosts: ["10.0.0.1"], port: 7707, secret: Self.secret).text
-        #expect(rule.admits(token))
-        #expect(rule.admits("tmdne worker \(token)\n"))
-        #expect(rule.admits(Self.secret.base64URL))
-        let other = try JoinToken(hosts: ["10.0.0.1"], port: 7707, secret: JoinSecret()).text
-        for wrong in ["", " ", other, String(token.dropLast()), JoinSecret().base64URL] { #expect(!rule.admits(wrong)) }
     }
 }

@@ -15,7 +15,7 @@ struct EncryptionTests {
     @Test("beyond loopback all is encrypted, and a cookie that scripts can't read stands for the token")
     func signIn() async throws {
         let sweep = try await RestingSweep()
-        let secret = try SecretFile.load(sweep.directory).base64URL
+        let secret = try sweep.directory.ownSecret().base64URL
         try await sweep.serve(host: "0.0.0.0") { address in
             #expect(address.urls.allSatisfy { $0.hasPrefix("https://") })
             #expect(address.fingerprint?.count == 95)
@@ -31,6 +31,31 @@ struct EncryptionTests {
             let session = String(cookie.prefix { $0 != ";" })
             #expect(try await browser.get("api/grid", cookie: session).status == 200)
             #expect(try await browser.get("api/grid", cookie: session + "0").status == 401)
+        }
+    }
+
+    @Test("who came in with a token that is revoked is shown nothing more, in a page that listens neither")
+    func revocation() async throws {
+        let sweep = try await RestingSweep()
+        let token = try sweep.directory.makeToken(
+            name: "reviewers", expires: nil, uses: nil, address: (["10.0.0.1"], 7707)
+        ).token
+        try await sweep.serve(host: "0.0.0.0") { address in
+            let browser = try SecureBrowser(port: try Self.port(address), trusting: sweep.directory)
+            let answer = try await browser.post("login", "{\"token\":\"\(token.text)\"}")
+            let cookie = try #require(answer.headers.first { $0.lowercased().hasPrefix("set-cookie: ") }).dropFirst(12)
+            let session = String(cookie.prefix { $0 != ";" })
+            let (beginning, begun) = AsyncStream<Void>.makeStream()
+            async let listening = browser.get("api/events", cookie: session) { begun.finish() }
+            for await _ in beginning {}
+            #expect(try await browser.get("api/grid", cookie: session).status == 200)
+            try sweep.directory.revokeToken(named: "reviewers")
+            for path in ["api/grid", "api/events"] {
+                #expect(try await browser.get(path, cookie: session).status == 401)
+            }
+            #expect(try await browser.get("pictures/0", cookie: session).status == 303)
+            // Ends only when the server ends it.
+            #expect(try await listening.status == 200)
         }
     }
 

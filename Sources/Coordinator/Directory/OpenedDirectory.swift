@@ -28,25 +28,13 @@ struct OpenedDirectory: Sendable {
         guard directory.holdsSweep || !directory.holdsImages else {
             throw CoordinatorError.lostDatabase(directory: directory.url.path)
         }
-        secret = try Self.ownSecret(directory)
+        secret = try directory.ownSecret()
         tokens = try TokenRegistry(TokenFiles(directory))
         identity = isEncrypted ? try ServerIdentity.load(directory) : nil
         store = try SweepStore(path: directory.database.path)
         if lock.followsCrash { try store.verify() }
         images = try ImageStore(directory, freeBytes: freeBytes)
         _ = directory.takeRequests()
-    }
-
-    /// The secret of the coordinator's own token, which is a new one after the last was revoked.
-    private static func ownSecret(_ directory: SweepDirectory) throws -> JoinSecret {
-        let files = TokenFiles(directory)
-        let known = try files.record(named: TokenRecord.defaultName)
-        let isRevoked = known?.revoked != nil
-        let secret = isRevoked ? try SecretFile.make(directory) : try SecretFile.load(directory)
-        if known?.sha256 != secret.sha256 {
-            try files.write(TokenRecord(name: TokenRecord.defaultName, secret: secret, created: Date()))
-        }
-        return secret
     }
 
     /// Makes `plan` the directory's sweep and keeps its file beside the database.

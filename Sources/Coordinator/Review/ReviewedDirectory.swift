@@ -19,7 +19,7 @@ package final class ReviewedDirectory: Sendable {
         guard directory.holdsSweep else { throw CoordinatorError.noSweep(directory: directory.url.path) }
         self.directory = directory
         lock = try DirectoryLock(directory)
-        secret = try SecretFile.load(directory)
+        secret = try directory.ownSecret()
         store = try SweepStore(path: directory.database.path)
         reviews = ReviewBook(store: store)
     }

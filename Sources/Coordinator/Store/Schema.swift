@@ -191,6 +191,11 @@ enum Schema {
         CREATE TRIGGER event_is_bounded AFTER INSERT ON event
         BEGIN DELETE FROM event WHERE id <= NEW.id - 10000; END
         """,
+        grid(),
+    ]
+
+    /// The view of both migrations, word for word as ever; one that changes more of it writes its own.
+    private static func grid(with more: String = "") -> String {
         """
         CREATE VIEW grid AS
         SELECT position.id AS position, model.text AS model, prompt.text AS prompt,
@@ -200,7 +205,7 @@ enum Schema {
             'images/' || substr(image.sha256, 1, 2) || '/' || image.sha256 || '.png' AS image, image.sha256,
             image.bytes, image.stored_at, worker.name AS worker, verdict.verdict,
             timing.encode, timing.denoise, timing.decode, timing.png, timing.upload, timing.total,
-            position.guidance AS exact_guidance
+            position.guidance AS exact_guidance\(more)
         FROM position
         JOIN cell ON cell.id = position.cell
         JOIN phrase AS model ON model.id = position.model
@@ -212,8 +217,8 @@ enum Schema {
         LEFT JOIN attempt ON attempt.id = image.attempt
         LEFT JOIN worker ON worker.id = attempt.worker
         LEFT JOIN verdict ON verdict.cell = cell.id
-        """,
-    ]
+        """
+    }
 
     private static let version2 = """
         -- Failures that workers reported of cells that are not done, since a person last retried them.
@@ -235,29 +240,7 @@ enum Schema {
         ALTER TABLE position ADD COLUMN files TEXT NOT NULL DEFAULT '{}'
         """,
         "DROP VIEW grid",
-        """
-        CREATE VIEW grid AS
-        SELECT position.id AS position, model.text AS model, prompt.text AS prompt,
-            negative.text AS negative_prompt, style.text AS style, CAST(position.guidance AS REAL) AS guidance,
-            position.seed, position.steps, position.sampler, position.width, position.height,
-            cell.key AS cell, cell.state, cell.reason, cell.attempts,
-            'images/' || substr(image.sha256, 1, 2) || '/' || image.sha256 || '.png' AS image, image.sha256,
-            image.bytes, image.stored_at, worker.name AS worker, verdict.verdict,
-            timing.encode, timing.denoise, timing.decode, timing.png, timing.upload, timing.total,
-            position.guidance AS exact_guidance,
-            cell.options, position.files
-        FROM position
-        JOIN cell ON cell.id = position.cell
-        JOIN phrase AS model ON model.id = position.model
-        JOIN phrase AS prompt ON prompt.id = position.prompt
-        JOIN phrase AS negative ON negative.id = position.negative_prompt
-        JOIN phrase AS style ON style.id = position.style
-        LEFT JOIN image ON image.cell = cell.id
-        LEFT JOIN timing ON timing.cell = cell.id
-        LEFT JOIN attempt ON attempt.id = image.attempt
-        LEFT JOIN worker ON worker.id = attempt.worker
-        LEFT JOIN verdict ON verdict.cell = cell.id
-        """,
+        grid(with: ",\n    cell.options, position.files"),
     ]
 
     private static let tokens = """

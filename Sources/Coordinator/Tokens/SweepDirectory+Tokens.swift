@@ -37,6 +37,32 @@ extension SweepDirectory {
         return (record, token)
     }
 
+    /// The secret of the directory's own token, which is a new one after the last was revoked.
+    func ownSecret() throws -> JoinSecret {
+        let files = TokenFiles(self)
+        let known = try files.record(named: TokenRecord.defaultName)
+        let isRevoked = known?.revoked != nil
+        let secret = isRevoked ? try SecretFile.make(self) : try SecretFile.load(self)
+        if known?.sha256 != secret.sha256 {
+            try files.write(TokenRecord(name: TokenRecord.defaultName, secret: secret, created: Date()))
+        }
+        return secret
+    }
+
+    /// The token of a name as its file has it now; `nil` when there is none.
+    package func token(named name: String) throws -> TokenRecord? {
+        try TokenFiles(self).record(named: name)
+    }
+
+    /// The token that a secret belongs to and how it stands; `nil` when it belongs to none.
+    package func token(
+        holding secret: JoinSecret, now: Date
+    ) throws -> (record: TokenRecord, state: TokenRecord.State)? {
+        guard let record = TokenRegistry.record(of: secret, among: try TokenFiles(self).all()) else { return nil }
+        let joined = record.uses == nil ? 0 : try SweepReader(self).admissions()[record.sha256] ?? 0
+        return (record, record.state(joined: joined, at: now))
+    }
+
     /// All tokens with the number of workers that each has let in.
     package func tokens() throws -> [(record: TokenRecord, joined: Int)] {
         let joined = try SweepReader(self).admissions()

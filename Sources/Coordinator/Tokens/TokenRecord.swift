@@ -6,6 +6,14 @@ package struct TokenRecord: Codable, Equatable, Sendable {
     /// The token that every coordinator makes for itself.
     package static let defaultName = "default"
 
+    /// Whether it lets new workers in, and people to the pages.
+    package enum State: String, Sendable {
+        case valid
+        case expired
+        case revoked
+        case usedUp = "used up"
+    }
+
     /// What people call it; also its file's name.
     package let name: String
     /// SHA-256 of the secret, 64 lower-case hexadecimal digits.
@@ -33,6 +41,13 @@ package struct TokenRecord: Codable, Equatable, Sendable {
         self.created = created
         self.expires = expires
         self.uses = uses
+    }
+
+    /// How it stands when it has let in as many workers as `joined`.
+    package func state(joined: Int, at now: Date) -> State {
+        if revoked != nil { return .revoked }
+        if let expires, expires <= now { return .expired }
+        return uses.map { joined >= $0 } == true ? .usedUp : .valid
     }
 
     /// Whether `text` can name a token, and thereby a file.

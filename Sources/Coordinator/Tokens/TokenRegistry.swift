@@ -28,17 +28,23 @@ final class TokenRegistry: Sendable {
         records.withLock { $0 = all }
     }
 
-    /// What the secret of a hello is worth; every token is compared in full, so that time tells nothing.
+    /// What the secret of a hello is worth.
     func verdict(on text: String) -> Verdict {
-        guard let secret = JoinSecret(base64URL: text) else { return .unknown }
+        guard let secret = JoinSecret(base64URL: text),
+            let found = Self.record(of: secret, among: records.withLock(\.self))
+        else { return .unknown }
+        return found.revoked == nil ? .known(found) : .revoked(found)
+    }
+
+    /// The token of a secret; every token is compared in full, so that time tells nothing.
+    static func record(of secret: JoinSecret, among records: [TokenRecord]) -> TokenRecord? {
         let hash = Array(secret.sha256.utf8)
         var found: TokenRecord?
-        for record in records.withLock(\.self) {
+        for record in records {
             let difference = zip(record.sha256.utf8, hash).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
             if difference == 0 { found = record }
         }
-        guard let found else { return .unknown }
-        return found.revoked == nil ? .known(found) : .revoked(found)
+        return found
     }
 
     /// The hashes of all tokens that have been revoked.

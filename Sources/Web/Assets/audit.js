@@ -17,6 +17,13 @@ let work = Promise.resolve();
 
 /** What was measured of every position. */
 let measures = {};
+/** The position under which a cell is judged: the first that shows it. */
+const firstOf = new Map();
+for (let position = 0; position < grid.positions; position++) {
+  if (!firstOf.has(grid.cells[position])) firstOf.set(grid.cells[position], position);
+}
+/** The position that another page sent the auditor to. */
+let wanted = Number(new URLSearchParams(location.search).get("position") ?? NaN);
 
 const auditor = () => byId("auditor").value.trim();
 const isBlind = () => byId("blind").checked;
@@ -40,7 +47,10 @@ async function begin() {
   opinions = new Map(said.map(({ position, ...opinion }) => [position, opinion]));
   past = [];
   line();
-  next();
+  const first = firstOf.get(grid.cells[wanted]);
+  wanted = NaN;
+  if (first !== undefined && grid.hasImage(first)) go(first);
+  else next();
 }
 
 /** Puts what is not judged in line, keeping what was skipped at the end. */
@@ -52,6 +62,18 @@ function line() {
     waiting.sort((first, second) => order(`${name} ${grid.cells[first]}`) - order(`${name} ${grid.cells[second]}`));
   }
   queue = [...waiting.filter((position) => !skipped.has(position)), ...waiting.filter((position) => skipped.has(position))];
+}
+
+const words = (position, leaveOut) =>
+  grid.axes.filter((axis) => axis.name !== leaveOut).map((axis) => grid.value(position, axis.name)).join(" · ");
+
+/** Goes to an image, judged already or not; judging it again is what counts then. */
+function go(position) {
+  queue = [position, ...queue.filter((other) => other !== position && !opinions.has(other))];
+  next();
+  const said = opinions.get(position);
+  setTags(said?.tags ?? []);
+  byId("note").value = said?.note ?? "";
 }
 
 function next() {
@@ -73,7 +95,7 @@ function show() {
   } else {
     image.src = grid.picture(current);
     image.alt = isBlind() ? "The image to judge" : grid.describe(current);
-    byId("caption").textContent = isBlind() ? "" : grid.axes.map((axis) => grid.value(current, axis.name)).join(" · ");
+    byId("caption").textContent = isBlind() ? "" : words(current);
     for (const position of queue.slice(1, 5)) new Image().src = grid.picture(position);
   }
   for (const id of ["keep", "reject", "skip", "keep-row"]) byId(id).disabled = current === undefined;
@@ -85,8 +107,20 @@ function show() {
   byId("judged").max = Math.max(1, images);
   byId("judged").value = opinions.size;
   byId("tally").textContent = `${opinions.size} of ${images} judged, ${kept} kept`;
+  showLast();
   showMeasures();
   showStrip();
+}
+
+/** What the last key did: neighbours look alike, so that one could doubt it. */
+function showLast() {
+  const { kind, position } = past.at(-1) ?? {};
+  const { verdict, tags: reasons = [], note } = opinions.get(position) ?? {};
+  const word = kind === "skip" ? "skipped" : { keep: "kept", reject: "rejected" }[verdict];
+  const why = [...reasons, note].filter(Boolean).join(", ");
+  // The prompt is long, and seldom what the two differ in.
+  const what = isBlind() || position === undefined ? "" : words(position, "prompt");
+  byId("last").textContent = word ? `Just ${word}${why ? ` (${why})` : ""}: ${what || "the one before"}` : "";
 }
 
 /** Hints beside the image; in a blind audit nothing may lead. */
@@ -110,32 +144,26 @@ function rowOf(position) {
   return axis ? axis.values.map((_, index) => grid.at(position, { [axis.name]: index })).filter((found) => found !== undefined) : [position];
 }
 
-/** The position under which the cell of another position is judged: the first that shows it. */
-const firstOf = new Map();
-for (let position = 0; position < grid.positions; position++) {
-  if (!firstOf.has(grid.cells[position])) firstOf.set(grid.cells[position], position);
-}
-
 function showStrip() {
   const strip = byId("strip");
   strip.hidden = !isByRows() || current === undefined;
   if (strip.hidden) return;
-  strip.replaceChildren(
-    ...rowOf(current).map((position) => {
-      const first = firstOf.get(grid.cells[position]);
-      const tile = makeTile(() => {
-        if (!grid.hasImage(first)) return;
-        queue = [first, ...queue.filter((other) => other !== first)];
-        next();
-      });
-      fillTile(tile, grid, first, 128);
-      // One's own verdict: what others said must not lead anybody.
-      const own = opinions.get(first)?.verdict;
-      tile.dataset.verdict = own === "keep" ? "k" : own === "reject" ? "r" : "-";
-      tile.setAttribute("aria-label", `${grid.describe(first)}: ${own ?? "not judged"}`);
-      if (first === current) tile.setAttribute("aria-current", "true");
-      return tile;
-    }));
+  const row = rowOf(current).map((position) => firstOf.get(grid.cells[position]));
+  // The tiles of a row stay while it is judged, so that nothing flickers.
+  if (strip.dataset.row !== row.join()) {
+    strip.dataset.row = row.join();
+    strip.replaceChildren(...row.map((position) => makeTile(() => grid.hasImage(position) && go(position))));
+  }
+  for (const [index, position] of row.entries()) {
+    const tile = strip.children[index];
+    fillTile(tile, grid, position, 128);
+    // One's own verdict: what others said must not lead anybody.
+    const own = opinions.get(position)?.verdict;
+    tile.dataset.verdict = own === "keep" ? "k" : own === "reject" ? "r" : "-";
+    tile.setAttribute("aria-label", `${grid.describe(position)}: ${own ?? "not judged"}`);
+    if (position === current) tile.setAttribute("aria-current", "true");
+    else tile.removeAttribute("aria-current");
+  }
   const own = strip.querySelector("[aria-current]");
   // The strip alone, not the page: on a phone the image would scroll away.
   if (own) strip.scrollLeft = own.offsetLeft - strip.offsetLeft - (strip.clientWidth - own.offsetWidth) / 2;
@@ -178,7 +206,7 @@ async function keepRow() {
 async function skip() {
   if (current === undefined) return;
   past.push({ kind: "skip", position: current });
-  queue = [...queue.slice(1), current];
+  queue = opinions.has(current) ? queue.slice(1) : [...queue.slice(1), current];
   next();
 }
 
@@ -186,8 +214,7 @@ async function undo() {
   if (!auditor()) return;
   if (past.at(-1)?.kind === "skip") {
     const { position } = past.pop();
-    queue = [position, ...queue.filter((other) => other !== position)];
-    return next();
+    return go(position);
   }
   const { position } = await request(`/api/opinions?auditor=${encodeURIComponent(auditor())}`, "DELETE");
   if (position === null || position === undefined) return tell("There is nothing to undo.", false);
@@ -195,11 +222,19 @@ async function undo() {
   const undone = opinions.get(position);
   const said = await request(`/api/opinions?auditor=${encodeURIComponent(auditor())}`);
   opinions = new Map(said.map(({ position: place, ...opinion }) => [place, opinion]));
-  queue = [position, ...queue.filter((other) => other !== position)];
-  next();
+  go(position);
   setTags(undone?.tags ?? []);
   byId("note").value = undone?.note ?? "";
 }
+
+/** The point that is looked at closely stays where the pointer is. */
+function aim({ clientX, clientY }) {
+  const box = byId("glass").getBoundingClientRect();
+  const [x, y] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
+  byId("image").style.transformOrigin = `${100 * x}% ${100 * y}%`;
+}
+
+const lookCloser = () => byId("glass").classList.toggle("close");
 
 const run = (action) => (work = work.then(() => attempt(action)));
 const actions = { keep: () => judge("keep"), reject: () => judge("reject"), skip, undo, "keep-row": keepRow };
@@ -218,18 +253,24 @@ addEventListener("keydown", (event) => {
   // In line with the verdicts: keys may come faster than the disk, and a tag belongs to the image that follows.
   if (tag) run(() => toggle(tag));
   else if (key === "n") byId("note").focus();
+  else if (key === "z") lookCloser();
   else if (keys[key]) run(actions[keys[key]]);
   else if (isByRows() && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
     const row = rowOf(current).map((position) => firstOf.get(grid.cells[position])).filter((position) => grid.hasImage(position));
     const to = row[row.indexOf(current) + (event.key === "ArrowRight" ? 1 : -1)];
-    if (to === undefined) return;
-    queue = [to, ...queue.filter((other) => other !== to)];
-    next();
+    if (to !== undefined) go(to);
   } else return;
   event.preventDefault();
 });
 
+byId("glass").addEventListener("pointermove", aim);
+byId("glass").addEventListener("click", (event) => {
+  aim(event);
+  lookCloser();
+});
+
 byId("auditor").value = remembered.get("auditor", "");
+if (!auditor()) byId("choices").open = true;
 byId("blind").checked = remembered.get("blind", "") === "yes";
 byId("by-rows").checked = remembered.get("by-rows", "") === "yes";
 byId("auditor").addEventListener("change", () => run(begin));

@@ -36,7 +36,7 @@ export async function request(path, method = "GET", body = undefined) {
 /** Shows a sentence for some seconds. */
 export function tell(text, isError = true) {
   const line = make("p", { class: isError ? "error" : "note" }, text);
-  byId("messages").append(line);
+  (document.querySelector("dialog[open] .messages") ?? byId("messages")).append(line);
   setTimeout(() => line.remove(), 8000);
 }
 
@@ -67,6 +67,11 @@ export const remembered = {
     }
   },
 };
+
+// A phone has more use for images than for the choices above them.
+if (matchMedia("(max-width: 46rem)").matches) {
+  for (const choices of document.querySelectorAll(".choose")) choices.open = false;
+}
 
 const axisTitles = { "negative-prompt": "negative prompt" };
 export const axisTitle = (name) => axisTitles[name] ?? name;

@@ -110,7 +110,13 @@ export class Grid extends EventTarget {
     const listen = () => {
       source = new EventSource("/api/events");
       source.addEventListener("open", () => (line.textContent = ""));
-      source.addEventListener("error", () => (line.textContent = "Not connected; trying again…"));
+      source.addEventListener("error", ({ target }) => {
+        line.textContent = "Not connected; trying again…";
+        // Refused, which ends a source for good. Asking once more leads to the sign-in whoever is no longer signed in.
+        if (target.readyState !== EventSource.CLOSED) return;
+        request("/api/status").catch(() => {});
+        setTimeout(() => target === source && document.visibilityState === "visible" && listen(), 5000);
+      });
       source.addEventListener("marks", (event) => this.#apply(JSON.parse(event.data)));
       source.addEventListener("status", (event) =>
         this.dispatchEvent(new CustomEvent("status", { detail: JSON.parse(event.data) })));

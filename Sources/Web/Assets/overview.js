@@ -22,6 +22,7 @@ function show(status) {
   if (status.positions !== status.cells) parts.push(`${status.positions} positions share them`);
   byId("summary").textContent = parts.join(" · ");
   byId("message").hidden = !status.message;
+  byId("message").className = status.state === "done" && !status.failed ? "hint" : "warning";
   byId("message").textContent = status.message ?? "";
   byId("counts").replaceChildren(
     ...[["done", status.done], ["rendering", status.leased], ["pending", status.pending], ["failed", status.failed]]
@@ -41,7 +42,7 @@ function show(status) {
 function renderingNow({ rendering }) {
   if (!rendering) return "–";
   const { position, step, steps } = rendering;
-  return make("span", { class: "rendering" },
+  return make("span", { class: "rendering", "data-position": position },
     make("a", { href: `/grid?open=${position}` }, grid.describe(position) || `position ${position}`), make("br"),
     make("progress", { max: Math.max(1, steps), value: step, "aria-label": "Steps of this image" }), ` step ${step} of ${steps}`);
 }
@@ -55,10 +56,30 @@ function showWorkers(workers) {
   if (workers.some((worker) => worker.note)) columns.push(["why", (worker) => worker.note ?? ""]);
   const table = byId("workers");
   table.tHead.replaceChildren(make("tr", {}, ...columns.map(([title]) => make("th", { scope: "col" }, title))));
-  table.tBodies[0].replaceChildren(
-    ...(workers.length
-      ? workers.map((worker) => make("tr", { class: worker.state }, ...columns.map(([title, content]) => make("td", { "data-title": title }, content(worker)))))
-      : [make("tr", {}, make("td", { colSpan: columns.length }, "No worker has joined yet."))]));
+  const body = table.tBodies[0];
+  const shape = JSON.stringify([columns.length, ...workers.map((worker) => worker.name)]);
+  if (body.dataset.shape !== shape) {
+    body.dataset.shape = shape;
+    body.replaceChildren(
+      ...(workers.length
+        ? workers.map(() => make("tr", {}, ...columns.map(([title]) => make("td", { "data-title": title }))))
+        : [make("tr", {}, make("td", { colSpan: columns.length }, "No worker has joined yet."))]));
+  }
+  for (const [row, worker] of workers.entries()) {
+    body.rows[row].className = worker.state;
+    for (const [column, [, content]] of columns.entries()) update(body.rows[row].cells[column], content(worker));
+  }
+}
+
+/** Shows what is new in a cell; the link to an image that is being rendered stays for whoever is about to follow it. */
+function update(cell, content) {
+  const [old, now] = [cell.firstElementChild, typeof content === "string" ? null : content];
+  if (!now || old?.dataset.position !== now.dataset.position) {
+    if (now || cell.textContent !== content) cell.replaceChildren(content);
+    return;
+  }
+  old.querySelector("progress").replaceWith(now.querySelector("progress"));
+  old.lastChild.replaceWith(now.lastChild);
 }
 
 async function plot() {

@@ -3,6 +3,7 @@ import { attempt, axisTitle, make, number, request, stateWords, verdictWords } f
 
 export class Viewer {
   #dialog;
+  #frame;
   #grid;
   #position = 0;
   #pinned = null;
@@ -38,6 +39,7 @@ export class Viewer {
       difference: button("Difference", "D", () => this.#toggleDifference()),
       details: button("Details", "M", () => this.#toggleDetails()),
     };
+    this.judge = button("Judge", "J", () => this.#judge());
     this.image = make("img", { class: "full", alt: "" });
     this.empty = make("p", { class: "empty" });
     this.shortCaption = make("figcaption", { hidden: true });
@@ -47,14 +49,19 @@ export class Viewer {
     this.other = make("figure", { class: "other", hidden: true });
     this.difference = make("figure", { class: "difference", hidden: true });
     this.#details = make("div", { class: "details", tabIndex: 0, role: "region", "aria-label": "Details" });
-    this.#dialog = make(
-      "dialog", { class: "viewer", "aria-label": "Image", tabIndex: -1, autofocus: true, onkeydown: (event) => this.#key(event), onclose: () => this.#stop() },
+    this.#frame = make(
+      "div", { class: "frame" },
       make("div", { class: "stage" }, make("figure", {}, this.image, this.empty, this.shortCaption), this.other, this.difference),
       make("div", { class: "controls" }, this.caption, this.sliderLabel,
         make("p", { class: "buttons" },
-          ...Object.values(this.buttons), button("Full screen", "F", () => this.#toggleFullScreen()),
+          ...Object.values(this.buttons), this.judge, button("Full screen", "F", () => this.#toggleFullScreen()),
           button("Close", "Esc", () => this.#dialog.close()))),
-      this.#details);
+      this.#details,
+      // Those of the page lie below a dialog.
+      make("div", { class: "messages", role: "alert" }));
+    this.#dialog = make(
+      "dialog", { class: "viewer", "aria-label": "Image", tabIndex: -1, autofocus: true, onkeydown: (event) => this.#key(event), onclose: () => this.#stop() },
+      this.#frame);
     document.body.append(this.#dialog);
     let start = null;
     this.image.addEventListener("touchstart", (event) => (start = event.touches[0].clientX), { passive: true });
@@ -72,7 +79,7 @@ export class Viewer {
       PageDown: () => this.#step(third, 1), PageUp: () => this.#step(third, -1),
       Home: () => this.#jump(0), End: () => this.#jump(Infinity),
       c: () => this.#pin(), d: () => this.#toggleDifference(), m: () => this.#toggleDetails(), p: () => this.#play(),
-      f: () => this.#toggleFullScreen(),
+      f: () => this.#toggleFullScreen(), j: () => this.#judge(),
     };
     const action = actions[event.key];
     if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -124,7 +131,13 @@ export class Viewer {
   }
 
   #toggleFullScreen() {
-    attempt(() => (document.fullscreenElement ? document.exitFullscreen() : this.#dialog.requestFullscreen()));
+    // Not the dialog, which no browser has to let (https://fullscreen.spec.whatwg.org/#dom-element-requestfullscreen).
+    attempt(() => (document.fullscreenElement ? document.exitFullscreen() : this.#frame.requestFullscreen()));
+  }
+
+  /** Goes to the audit of the image. */
+  #judge() {
+    if (this.#grid.hasImage(this.#position)) location.assign(`/audit?position=${this.#position}`);
   }
 
   #toggleDetails() {
@@ -139,6 +152,7 @@ export class Viewer {
     const has = grid.hasImage(position);
     this.image.hidden = !has;
     this.empty.hidden = has;
+    this.judge.disabled = !has;
     this.empty.textContent = stateWords[grid.states[position]];
     if (has) this.image.src = grid.picture(position);
     this.image.alt = grid.label(position);
@@ -221,8 +235,12 @@ export class Viewer {
       ["steps", row.steps], ["size", `${row.width} × ${row.height}`], ["state", row.state], ["worker", row.worker],
       ["attempts", row.attempts], ["cell", row.cell],
     ];
-    for (const [name, seconds] of Object.entries(row.timings ?? {})) lines.push([name, `${number(seconds, 2)} s`]);
-    for (const [name, value] of Object.entries(row.measures ?? {})) lines.push([`${name} (hint)`, value.toPrecision(3)]);
+    for (const name of ["encode", "denoise", "decode", "png", "upload", "total"]) {
+      if (row.timings) lines.push([name, `${number(row.timings[name], 2)} s`]);
+    }
+    for (const name of ["contrast", "sharpness", "highlights", "shadows", "saturation"]) {
+      if (row.measures) lines.push([`${name} (hint)`, row.measures[name].toPrecision(3)]);
+    }
     if (row.reading) lines.push(["reads (hint)", row.reading.text.replaceAll("\n", " / ") || "nothing"]);
     for (const opinion of answer.opinions) {
       const reasons = [...opinion.tags, opinion.note].filter(Boolean).join(", ");

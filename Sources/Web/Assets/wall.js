@@ -18,12 +18,16 @@ export function fillTile(tile, grid, position, size, text = "") {
   tile.dataset.state = grid.states[position];
   tile.dataset.verdict = grid.verdicts[position];
   tile.setAttribute("aria-label", grid.label(position));
-  tile.replaceChildren(
-    image
-      ? make("img", {
-          src: size > 256 ? grid.picture(position) : grid.thumbnail(position), alt: "", decoding: "async", draggable: false,
-        })
-      : make("span", { class: "state" }, stateWords[grid.states[position]]));
+  const source = image ? (size > 256 ? grid.picture(position) : grid.thumbnail(position)) : null;
+  const [shown, ...others] = tile.children;
+  // An image that stays what it is stays where it is: put there again, it would appear anew.
+  if (source !== null && shown?.getAttribute("src") === source) for (const other of others) other.remove();
+  else {
+    tile.replaceChildren(
+      source === null
+        ? make("span", { class: "state" }, stateWords[grid.states[position]])
+        : make("img", { src: source, alt: "", decoding: "async", draggable: false }));
+  }
   if (text) tile.append(make("span", { class: "text" }, text));
 }
 

@@ -1,11 +1,7 @@
-import Crypto
-import Foundation
-import SharedModel
-
-/// Who may see the pages, decided from a request's headers alone.
+/// Who may see the pages, decided from a request's headers and whether its browser has shown a token.
 ///
 /// On loopback everybody who can connect may, as long as the browser was led there under a loopback name: another site
-/// whose name was bound to this address (DNS rebinding) is turned away. Elsewhere the join token is asked for once.
+/// whose name was bound to this address (DNS rebinding) is turned away. Elsewhere a join token is asked for once.
 struct AccessRule: Sendable {
     enum Judgement: Equatable, Sendable {
         case welcome
@@ -15,19 +11,14 @@ struct AccessRule: Sendable {
         case foreign(String)
     }
 
-    /// How long a browser stays signed in.
-    static let sessionDuration = Duration.seconds(30 * 24 * 3600)
-
-    private let secret: JoinSecret
-    private let isOpen: Bool
+    /// Whether no token is asked for.
+    let isOpen: Bool
     private let names: Set<String>
 
     /// - Parameters:
-    ///   - secret: What the token holds.
     ///   - isOpen: Whether no token is asked for; for loopback.
     ///   - names: Names, beside numeric addresses, under which the host may be called.
-    init(secret: JoinSecret, isOpen: Bool, names: Set<String>) {
-        self.secret = secret
+    init(isOpen: Bool, names: Set<String>) {
         self.isOpen = isOpen
         self.names = Set(names.map { $0.lowercased() })
     }
@@ -36,10 +27,9 @@ struct AccessRule: Sendable {
     ///   - host: The host that the browser believes to be talking to, with its port.
     ///   - origin: The `Origin` header.
     ///   - isChange: Whether the request can change something.
-    ///   - session: The value of the session's cookie.
-    ///   - now: Wall time.
+    ///   - isSignedIn: Whether the browser has shown a token.
     /// - Returns: Whether the request is answered.
-    func judge(host: String?, origin: String?, isChange: Bool, session: String?, now: Date) -> Judgement {
+    func judge(host: String?, origin: String?, isChange: Bool, isSignedIn: Bool) -> Judgement {
         guard let host, isOurs(Self.name(of: host)) else {
             return .foreign("This host is not served here under that name; use its address or --web-name.")
         }
@@ -50,39 +40,7 @@ struct AccessRule: Sendable {
         if isChange && origin == nil {
             return .foreign("A change must come from a page; the Origin header is missing.")
         }
-        return isOpen || session.map({ isValid(session: $0, now: now) }) == true ? .welcome : .stranger
-    }
-
-    /// Whether a text that a person pasted holds the secret: a join token, the line around it, or the secret alone.
-    func admits(_ text: String) -> Bool {
-        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard let word = words.last else { return false }
-        if let token = try? JoinToken(parsing: word) { return token.secret == secret }
-        return secret.matches(word)
-    }
-
-    /// The value of a cookie for somebody who has shown the token: when it ends, and a code that only we can make.
-    func session(now: Date) -> String {
-        let end = "\(Int(now.timeIntervalSince1970) + Int(Self.sessionDuration.components.seconds))"
-        return "\(end).\(code(end))"
-    }
-
-    func isValid(session: String, now: Date) -> Bool {
-        let parts = session.split(separator: ".", maxSplits: 1).map(String.init)
-        guard parts.count == 2, let end = Int(parts[0]), "\(end)" == parts[0] else { return false }
-        return Double(end) > now.timeIntervalSince1970 && Self.isEqual(parts[1], code(parts[0]))
-    }
-
-    private func code(_ text: String) -> String {
-        let key = SymmetricKey(data: Data("tmdne web session \(secret.base64URL)".utf8))
-        return Hexadecimal.encode(Array(HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: key)))
-    }
-
-    /// In a time that does not depend on how much agrees.
-    private static func isEqual(_ left: String, _ right: String) -> Bool {
-        let (left, right) = (Array(left.utf8), Array(right.utf8))
-        guard left.count == right.count else { return false }
-        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        return isOpen || isSignedIn ? .welcome : .stranger
     }
 
     private func isOurs(_ name: String) -> Bool {

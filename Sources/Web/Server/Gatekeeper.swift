@@ -1,11 +1,9 @@
-import Foundation
 import HTTPTypes
 import Hummingbird
 
 /// Keeps strangers out and tells browsers what pages may do.
 struct Gatekeeper<Context: RequestContext>: RouterMiddleware {
-    let rule: AccessRule
-    let cookie: SessionCookie
+    let access: Access
 
     /// Pages load nothing but their own files, run no inline script, and stand in nobody's frame.
     private static var policy: String {
@@ -16,12 +14,8 @@ struct Gatekeeper<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        let judgement = rule.judge(
-            host: request.head.authority, origin: request.headers[.origin],
-            isChange: request.method != .get && request.method != .head,
-            session: request.cookies[cookie.name]?.value, now: Date())
         var response: Response
-        switch judgement {
+        switch await access.judge(request) {
         case .foreign(let sentence):
             response = .text(sentence, status: .forbidden)
         case .stranger where !Self.isForStrangers(request.uri.path):

@@ -31,13 +31,14 @@ struct Routes: Sendable {
         pages = try PageMaker()
     }
 
-    func router(rule: AccessRule, cookie: SessionCookie) -> Router<BasicRequestContext> {
+    func router(_ access: Access) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
-        router.add(middleware: Gatekeeper(rule: rule, cookie: cookie))
+        router.add(middleware: Gatekeeper(access: access))
         addPages(to: router)
-        addSignIn(to: router, rule: rule, cookie: cookie)
+        addSignIn(to: router, access)
         addPictures(to: router)
         addSweep(to: router)
+        addEvents(to: router, access)
         addAudit(to: router)
         return router
     }
@@ -66,24 +67,24 @@ struct Routes: Sendable {
         }
     }
 
-    private func addSignIn(to router: Router<BasicRequestContext>, rule: AccessRule, cookie: SessionCookie) {
+    private func addSignIn(to router: Router<BasicRequestContext>, _ access: Access) {
         router.get("/login") { _, _ in Response.html(try pages.html(.login, sweep: "tmdne")) }
         router.post("/login") { request, context in
             struct Form: Decodable {
                 var token: String
             }
             let form = try await Self.decode(Form.self, request)
-            guard rule.admits(form.token) else {
+            switch try await access.sessions.answer(to: form.token, now: Date()) {
+            case .refused(let sentence):
                 // Slows guessing down; the secret has 256 bits, so this is for the log of the host.
-                context.logger.warning("a wrong token was shown to the pages")
+                context.logger.warning("a token was shown to the pages that does not open them")
                 try await Task.sleep(for: .seconds(1))
-                return Response.json(
-                    error: "This is not the token of this sweep; copy it from the coordinator's first lines.",
-                    status: .forbidden)
+                return Response.json(error: sentence, status: .forbidden)
+            case .welcome(let session):
+                var response = try Response.json(["path": "/"])
+                response.setCookie(access.cookie.holding(session))
+                return response
             }
-            var response = try Response.json(["path": "/"])
-            response.setCookie(cookie.holding(rule.session(now: Date())))
-            return response
         }
     }
 
@@ -122,7 +123,14 @@ struct Routes: Sendable {
             guard let (row, opinions) = found else { throw Self.noPosition(position) }
             return try Response.json(PositionAnswer(row: row, opinions: opinions))
         }
-        router.get("/api/events") { _, _ in
+        router.post("/api/control") { request, _ in
+            try await control(try await Self.decode(ControlRequest.self, request).action)
+            return try Response.json(["done": true])
+        }
+    }
+
+    private func addEvents(to router: Router<BasicRequestContext>, _ access: Access) {
+        router.get("/api/events") { request, _ in
             guard let events = await watcher.events() else {
                 return Response.json(
                     error: "Too many pages are open; close some of them.", status: .serviceUnavailable)
@@ -130,13 +138,13 @@ struct Routes: Sendable {
             return Response(
                 status: .ok, headers: [.contentType: "text/event-stream"],
                 body: ResponseBody { writer in
-                    for await event in events { try await writer.write(event) }
+                    for await event in events {
+                        // Whose token has ended meanwhile is told nothing more.
+                        guard await access.isSignedIn(request) else { break }
+                        try await writer.write(event)
+                    }
                     try await writer.finish(nil)
                 })
-        }
-        router.post("/api/control") { request, _ in
-            try await control(try await Self.decode(ControlRequest.self, request).action)
-            return try Response.json(["done": true])
         }
     }
 

@@ -10,7 +10,7 @@ struct SessionCookie: Sendable {
 
     func holding(_ session: String) -> Cookie {
         Cookie(
-            name: name, value: session, maxAge: Int(AccessRule.sessionDuration.components.seconds), path: "/",
+            name: name, value: session, maxAge: Int(Sessions.duration.components.seconds), path: "/",
             secure: isSecure, httpOnly: true, sameSite: .strict)
     }
 }

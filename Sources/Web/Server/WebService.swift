@@ -64,7 +64,7 @@ package struct WebService: Service {
     private let routes: Routes
     private let curator: Curator
     private let watcher: SweepWatcher
-    private let rule: AccessRule
+    private let access: Access
     private let identity: PageIdentity?
     private let encryption: NIOSSLContext?
     private let logger: Logger
@@ -88,10 +88,12 @@ package struct WebService: Service {
         }
         routes = try Routes(desk: desk, reader: reader, watcher: watcher)
         curator = try Curator(desk.directory, reviews: desk.reviews, boardReader: settings.boardReader)
-        rule = AccessRule(
-            secret: desk.secret, isOpen: settings.isLoopback && !settings.isBehindProxy, names: settings.names)
         identity = try Self.identity(desk.directory, settings)
         encryption = try identity?.serverContext()
+        access = Access(
+            rule: AccessRule(isOpen: settings.isLoopback && !settings.isBehindProxy, names: settings.names),
+            sessions: Sessions(desk.directory, secret: desk.secret),
+            cookie: SessionCookie(isSecure: encryption != nil))
         self.settings = settings
         self.logger = logger
         self.onListening = onListening
@@ -147,7 +149,6 @@ package struct WebService: Service {
     }
 
     private func serve(port: Int) async throws {
-        let cookie = SessionCookie(isSecure: encryption != nil)
         let server: HTTPServerBuilder =
             if let encryption {
                 HTTPServerBuilder { EncryptedChannel(context: encryption, base: HTTP1Channel(responder: $0)) }
@@ -155,7 +156,7 @@ package struct WebService: Service {
                 .http1()
             }
         let application = Application(
-            router: routes.router(rule: rule, cookie: cookie), server: server,
+            router: routes.router(access), server: server,
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.host, port: port), serverName: nil,
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)),

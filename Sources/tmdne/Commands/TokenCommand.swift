@@ -69,7 +69,7 @@ struct ListTokensCommand: ParsableCommand {
                 name: token.record.name, created: token.record.created.formatted(.iso8601),
                 expires: token.record.expires?.formatted(.iso8601),
                 uses: token.record.uses, joined: token.joined,
-                state: Self.state(of: token.record, joined: token.joined, at: now))
+                state: token.record.state(joined: token.joined, at: now).rawValue)
         }
         if json { return try Console.print(json: rows) }
         for row in rows {
@@ -77,12 +77,6 @@ struct ListTokensCommand: ParsableCommand {
             let end = row.expires.map { ", until \($0)" } ?? ""
             Console.print("\(row.name): \(row.state), \(row.joined)\(limit) workers joined\(end)")
         }
-    }
-
-    private static func state(of token: TokenRecord, joined: Int, at now: Date) -> String {
-        if token.revoked != nil { return "revoked" }
-        if let expires = token.expires, expires <= now { return "expired" }
-        return token.uses.map { joined >= $0 } == true ? "used up" : "valid"
     }
 }
 

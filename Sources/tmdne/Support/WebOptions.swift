@@ -66,7 +66,7 @@ struct WebOptions: ParsableArguments {
         let secret = desk.directory.secret.relativePath
         return try WebService(desk, settings: settings, logger: logger) { address in
             Console.note("Pages: \(address.urls.joined(separator: " or "))")
-            if asksForToken { Console.note("  They ask for the join token, or for what stands in \(secret).") }
+            if asksForToken { Console.note("  They ask for a join token once, or for what stands in \(secret).") }
             guard let fingerprint = address.fingerprint, hasOwnCertificate else { return }
             Console.note("  Browsers warn of their certificate once: nobody vouches for it. Its SHA-256 fingerprint:")
             Console.note("  \(fingerprint)")

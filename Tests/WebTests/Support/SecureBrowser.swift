@@ -30,9 +30,13 @@ struct SecureBrowser: Sendable {
         }
     }
 
-    func get(_ path: String, cookie: String = "") async throws -> Answer {
+    /// The answer when it has ended; `onBeginning` is called when its first bytes are there.
+    func get(
+        _ path: String, cookie: String = "", onBeginning: @Sendable () -> Void = {}
+    ) async throws -> Answer {
         try await send(
-            "GET /\(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nCookie: \(cookie)\r\nConnection: close\r\n\r\n")
+            "GET /\(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nCookie: \(cookie)\r\nConnection: close\r\n\r\n",
+            onBeginning: onBeginning)
     }
 
     func post(_ path: String, _ body: String) async throws -> Answer {
@@ -41,7 +45,7 @@ struct SecureBrowser: Sendable {
                 + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)")
     }
 
-    private func send(_ request: String) async throws -> Answer {
+    private func send(_ request: String, onBeginning: @Sendable () -> Void = {}) async throws -> Answer {
         let (context, certificates) = (context, certificates)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -59,7 +63,10 @@ struct SecureBrowser: Sendable {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 try await outbound.write(ByteBuffer(string: request))
-                for try await part in inbound { text += String(buffer: part) }
+                for try await part in inbound {
+                    if text.isEmpty { onBeginning() }
+                    text += String(buffer: part)
+                }
             }
         } catch let error as ChannelError {
             // The server closes after its answer, perhaps before this side does.
