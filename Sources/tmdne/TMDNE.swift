@@ -39,7 +39,7 @@ struct TMDNE: AsyncParsableCommand {
         ])
 
     static func main() async {
-        SpinLimit.apply()
+        StartEnvironment.apply()
         await main(nil)
     }
 }

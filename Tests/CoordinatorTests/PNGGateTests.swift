@@ -35,6 +35,14 @@ struct PNGGateTests {
         #expect(throws: ImageRefusal.self) { try gate.check(header) }
     }
 
+    @Test("a chunk that is too long is refused at its length, before any of it is waited for")
+    func hugeChunk() {
+        var gate = PNGGate(width: 8, height: 8)
+        let beginning = TestPNG.signature + TestPNG.header(width: 8, height: 8)
+        #expect(throws: Never.self) { try gate.check(beginning) }
+        #expect(throws: ImageRefusal.self) { try gate.check([0x7F, 0xFF, 0xFF, 0xFF] + Array("tEXt".utf8)) }
+    }
+
     @Test("every single flipped bit is noticed")
     func flippedBits() {
         let image = TestPNG.image()
@@ -71,6 +79,8 @@ struct PNGGateTests {
     enum BadImage: CaseIterable {
         case empty, text, jpeg, trailing, noHeader, lateHeader, noData, splitData, palette, grey, deep, interlaced
         case secondHeader, dataInEnd, hugeChunk, badName, twoEnds, noPixels, fewPixels, manyPixels, notCompressed
+        // What no other rule than the one it breaks would find.
+        case otherHeader, dividedData, badTextName
 
         var bytes: [UInt8] {
             let signature = TestPNG.signature
@@ -102,6 +112,12 @@ struct PNGGateTests {
             case .fewPixels: return signature + header + TestPNG.chunk("IDAT", TestPNG.stored(rows.dropLast())) + end
             case .manyPixels: return signature + header + TestPNG.chunk("IDAT", TestPNG.stored(rows + row)) + end
             case .notCompressed: return signature + header + TestPNG.chunk("IDAT", rows) + end
+            case .otherHeader: return signature + TestPNG.chunk("tEXt", Array(header[8..<21])) + data + end
+            case .dividedData:
+                let stream = TestPNG.stored(rows)
+                return signature + header + TestPNG.chunk("IDAT", Array(stream.prefix(20)))
+                    + TestPNG.chunk("tEXt", [65]) + TestPNG.chunk("IDAT", Array(stream.dropFirst(20))) + end
+            case .badTextName: return signature + header + TestPNG.chunk("t\u{1}Xt", [1]) + data + end
             }
         }
     }

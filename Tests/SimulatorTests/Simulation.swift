@@ -35,6 +35,8 @@ final class Simulation {
         case work(worker: Int, life: Int, token: Int)
         case fault(Scenario.Fault)
         case startWorker(Int)
+        /// Somebody ends a process that hangs.
+        case endHung(worker: Int, life: Int)
         case startCoordinator(retriesFailed: Bool)
     }
 
@@ -165,6 +167,9 @@ final class Simulation {
             guard !workers[worker].isRunning else { return }
             let wishes = workers[worker].start(random: &random)
             grant(wishes, to: worker)
+        case .endHung(let worker, let life):
+            // It may have died, and been started again, before.
+            if life == lives[worker] { crash(worker) }
         case .startCoordinator(let retriesFailed):
             guard !coordinator.isRunning else { return }
             try await coordinator.start(retriesFailed: retriesFailed)
@@ -312,9 +317,8 @@ final class Simulation {
             guard workers.count == 1 || workers.count(where: { $0.isRunning && !$0.isHung }) > 1 else { return }
             workers[worker].hang()
             // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
-            let life = lives[worker]
-            guard workers[worker].isHung, life == lives[worker] else { return }
-            agenda.plan(.fault(.workerCrash), at: clock.now + 7200)
+            guard workers[worker].isHung else { return }
+            agenda.plan(.endHung(worker: worker, life: lives[worker]), at: clock.now + 7200)
         }
     }
 

@@ -44,8 +44,10 @@ struct EncryptionTests {
             // He speaks the protocol, has a certificate that is as good as ours, and knows the secret already.
             try await WireFixture.serve(in: "\(folder)/his") { his in
                 try await WireFixture.serve(in: folder) { server in
-                    let token = try WireFixture.token(server.joinToken, port: his.boundPort)
-                    await #expect(throws: WorkerError.self) {
+                    // Without its pin the worker would render his sweep to the end.
+                    let token = try WireFixture.token(
+                        server.joinToken, port: his.boundPort, secret: his.joinToken.secret)
+                    await #expect(throws: WorkerError.wrongKey(address: "127.0.0.1:\(his.boundPort)")) {
                         try await WireFixture.worker(token, in: folder).run()
                     }
                     #expect(try await his.status().workers.isEmpty)

@@ -75,10 +75,17 @@ struct HostileTests {
                 try await flooder.setOption(.socketOption(.so_rcvbuf), value: 4096).get()
                 var bytes = ByteBuffer()
                 try bytes.writeFrame(WorkerMessage.hello(hello(server)))
-                for _ in 0..<20_000 {
-                    try bytes.writeFrame(WorkerMessage.want(Want(fingerprint: String(repeating: "f", count: 64))))
-                }
+                // Each is answered, which costs little: the answers must fill the buffers of both ends.
+                var generator = SplitMix(state: 1)
+                var beat = ByteBuffer()
+                let lease = LeaseID(using: &generator)
+                try beat.writeFrame(WorkerMessage.beat(Beat(lease: lease, cell: nil, step: 0, steps: 0)))
+                for _ in 0..<200_000 { bytes.writeImmutableBuffer(beat) }
                 flooder.writeAndFlush(bytes, promise: nil)
+                // An answer that is not taken in time ends the connection.
+                while try await server.status().workers.first?.state != .away {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
                 try await expectService(server, in: folder)
                 flooder.close(promise: nil)
             }

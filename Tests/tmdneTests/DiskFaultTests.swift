@@ -25,10 +25,11 @@ extension EndToEnd {
             }
         }
 
-        /// SQLite syncs with fdatasync and writes with pwrite64; images are synced with fsync and put in place with rename.
+        /// SQLite syncs with fdatasync and writes with pwrite64; images are synced with fsync and put in place with rename,
+        /// on each of four threads; a start renames five files on one.
         static let quick = [
             Fault(call: "fsync", number: 9), Fault(call: "fdatasync", number: 12), Fault(call: "pwrite64", number: 40),
-            Fault(call: "rename", number: 2), Fault(call: "pwrite64", error: "ENOSPC", number: 60),
+            Fault(call: "rename", number: 6), Fault(call: "pwrite64", error: "ENOSPC", number: 60),
             Fault(call: "fdatasync", number: 20, isForGood: true),
         ]
         static let long = ["fsync", "fdatasync", "pwrite64", "rename", "write", "ftruncate"].flatMap { call in
@@ -44,7 +45,7 @@ extension EndToEnd {
             .enabled("making system calls fail needs strace") { Self.canTrace },
             .timeLimit(.minutes(3)), arguments: Soak.cases(quick, soak: long))
         func failingCall(fault: Fault) async throws {
-            let sweep = SmallSweep(prompts: ["a", "b"], guidances: 8)
+            let sweep = SmallSweep(prompts: ["a", "b"], guidances: 16)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let first = try sandbox.start(

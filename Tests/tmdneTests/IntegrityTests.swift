@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import GRDB
 import PNG
 import SharedModel
 import TestSupport
@@ -132,7 +133,11 @@ extension EndToEnd {
                 var damaged = whole
                 try #require(whole.count > 9000, "the database is one file once its coordinator has ended")
                 damaged.replaceSubrange(5000..<9000, with: Data(repeating: 0xEE, count: 4000))
-                for bytes in [damaged, whole.prefix(whole.count / 2), Data("nonsense".utf8)] {
+                // In a table that a start reads nothing of: SQLite itself would not come upon it.
+                var hidden = whole
+                let start = try Self.place(of: "timing", in: sandbox.file("out/sweep.db"))
+                hidden.replaceSubrange(start..<start + 2000, with: Data(repeating: 0xEE, count: 2000))
+                for bytes in [damaged, hidden, whole.prefix(whole.count / 2), Data("nonsense".utf8)] {
                     // What a page's connection may have left belongs to another file.
                     for suffix in ["-wal", "-shm"] {
                         try? FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db\(suffix)"))
@@ -160,7 +165,19 @@ extension EndToEnd {
                 try await sandbox.succeed("rebuild", "out")
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
                 Soak.record(
-                    "database damaged, cut, replaced, removed", injectedBy: "changed file", runs: 4, "refused, rebuilt")
+                    "database damaged, cut, replaced, removed", injectedBy: "changed file", runs: 5, "refused, rebuilt")
+            }
+        }
+
+        /// Where the first page of a table begins in its file.
+        private static func place(of table: String, in path: String) throws -> Int {
+            let database = try DatabaseQueue(path: path)
+            defer { try? database.close() }
+            return try database.read { db in
+                let page = try Int.fetchOne(
+                    db, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [table])
+                let size = try Int.fetchOne(db, sql: "PRAGMA page_size")
+                return (try #require(page) - 1) * (try #require(size))
             }
         }
 

@@ -33,9 +33,18 @@ extension EndToEnd {
                     try await eventually("\(threshold) images, with \(workers.last?.complaints ?? "")") {
                         try SweepAudit(sandbox, "out").done.count >= threshold ? () : nil
                     }
-                    try await Task.sleep(for: .milliseconds(Int.random(in: 0...60, using: &generator)))
                     let victim = Victim.allCases.randomElement(using: &generator) ?? .both
                     let worker = try #require(workers.last)
+                    if Bool.random(using: &generator) {
+                        try await Task.sleep(for: .milliseconds(Int.random(in: 0...60, using: &generator)))
+                    } else {
+                        // The moment that finds out an acknowledgement which comes before what it promises.
+                        let known = worker.complaints.utf8.count
+                        try await eventually("another acknowledgement", every: .microseconds(100)) {
+                            let log = worker.complaints
+                            return log.utf8.count > known && log.hasSuffix(" stored\n") ? () : nil
+                        }
+                    }
                     try #require(coordinator.isRunning && worker.isRunning)
                     if victim != .worker { coordinator.signal(SIGKILL) }
                     if victim != .coordinator { worker.signal(SIGKILL) }

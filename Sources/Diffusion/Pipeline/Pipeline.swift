@@ -22,8 +22,8 @@ package final class Pipeline {
     /// - Parameters:
     ///   - model: where the weights are.
     ///   - device: what computes.
-    ///   - memoryBudget: bytes that the process may take: weights stay in memory as far as it allows, and a picture that needs
-    ///     more without any is refused before it is begun.
+    ///   - memoryBudget: bytes that the process may take, where no limit on its addresses is lower: weights stay in memory as
+    ///     far as it allows, and a picture that needs more without any is refused before it is begun.
     /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
     package init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil) throws {
         self.model = model
@@ -87,15 +87,15 @@ package final class Pipeline {
         }
     }
 
-    /// Keeps as many weights in memory as the budget has room for beside all else.
+    /// Keeps as many weights in memory as the budget, and a limit on addresses, have room for beside all else.
     private func planMemory(width: Int, height: Int, cells: Int) throws {
-        guard let memoryBudget else { return }
+        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return }
         let need = try model.memory(width: width, height: height, precision: precision, cells: cells)
-        guard need.least <= memoryBudget else {
-            throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: memoryBudget)
+        guard need.least <= budget else {
+            throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: budget)
         }
         // The heap's gaps grow with what is kept: up to 3 % were measured.
-        let room = (memoryBudget - need.least) / 32 * 31
+        let room = (budget - need.least) / 32 * 31
         device.keepWeights(bytes: need.total - need.least <= room ? .max : room)
     }
 

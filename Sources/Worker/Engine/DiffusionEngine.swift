@@ -67,20 +67,26 @@ package final class DiffusionEngine: Engine {
         var isStopped = false
         for row in Self.rows(of: cells) {
             let pipeline = try pipeline(model: base.name, for: row[0])
-            try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
-                guard let first = step.indices.first else { return true }
-                groups.begin(row[first].key, count: step.indices.count)
-                isStopped = !progress(
-                    EngineProgress(
-                        cell: row[first].key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
-                        steps: step.steps))
-                return !isStopped
-            } emit: { image in
-                let timings = image.timings
-                try emit(
-                    RenderedCell(
-                        cell: row[image.index].key, width: image.width, height: image.height, pixels: image.pixels,
-                        encode: timings.encode, denoise: timings.denoise, decode: timings.decode))
+            do {
+                try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
+                    guard let first = step.indices.first else { return true }
+                    groups.begin(row[first].key, count: step.indices.count)
+                    isStopped = !progress(
+                        EngineProgress(
+                            cell: row[first].key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
+                            steps: step.steps))
+                    return !isStopped
+                } emit: { image in
+                    let timings = image.timings
+                    try emit(
+                        RenderedCell(
+                            cell: row[image.index].key, width: image.width, height: image.height, pixels: image.pixels,
+                            encode: timings.encode, denoise: timings.denoise, decode: timings.decode))
+                }
+            } catch {
+                // What was begun may fill all the memory that there is.
+                compute.trim()
+                throw error
             }
             if isStopped { return }
         }

@@ -76,13 +76,13 @@ final class Launched {
 
 /// Asks again and again until there is an answer, since processes tell nobody when their files have changed.
 func eventually<Answer>(
-    _ what: @autoclosure () -> String, within limit: Duration = .seconds(60),
+    _ what: @autoclosure () -> String, within limit: Duration = .seconds(60), every pause: Duration = .milliseconds(5),
     sourceLocation: SourceLocation = #_sourceLocation, _ answer: () throws -> Answer?
 ) async throws -> Answer {
     let deadline = ContinuousClock.now + limit
     while ContinuousClock.now < deadline {
         if let answer = try answer() { return answer }
-        try await Task.sleep(for: .milliseconds(5))
+        try await Task.sleep(for: pause)
     }
     return try #require(try answer(), "not within \(limit): \(what())", sourceLocation: sourceLocation)
 }
