@@ -1,7 +1,7 @@
 // bfloat16 numbers: the upper halves of floats, two of which are multiplied and added at once into a sum in single precision.
 //
 // Compiled once for the processor's own instructions (AVX512-BF16, where TMDNE_NATIVE is defined) and once for all others,
-// which widen again before they multiply: the same results but for the order of rounding, at the cost of single precision.
+// which widen again before they multiply: the same results but for rounding, at the cost of single precision.
 #pragma once
 #include "vector.h"
 

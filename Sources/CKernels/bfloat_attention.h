@@ -3,7 +3,7 @@
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
 
-// The score of what is hidden: 2 to the power of it is 0, and it is still a number to count with.
+// The score of what is hidden: 2 to the power of it is 0 or 1e-38, and it is still a number to count with.
 #define HIDDEN -1e30f
 
 enum {

@@ -44,7 +44,7 @@ package struct TextEncoder {
         try whole.requireAllRead(except: config.projectionDim == nil ? unused + ["text_projection."] : unused)
     }
 
-    /// Those of small models alone stay: to read the layers of CLIP takes a tenth of a second, a row of pictures minutes.
+    /// Those of small models alone stay: to read and evaluate CLIP takes a quarter of a second, a row of pictures minutes.
     private static let mostKeptParameters = 50_000_000
 
     /// Encodes sequences of the length that the model was trained with.
