@@ -41,8 +41,8 @@ import Testing
             }
         }
         // The sums are in single precision: a few units in the last place of numbers around the root of the inputs. The
-        // factors' own rounding, 2^-9 of each, would show as 1e-3 and more. Measured at most 5.4e-6.
-        #expect(greatest < 2e-5)
+        // factors' own rounding, 2^-9 of each, would show as 1e-3 and more. Measured at most 1.6e-5.
+        #expect(greatest < 5e-5)
     }
 
     @Test(
@@ -64,8 +64,8 @@ import Testing
         let difference = relativeError(
             device.download(try ours.apply(x, adding: nil)), device.download(try direct.apply(x, adding: nil)))
         // Two roundings of 2^-9 at most make 2.3e-3 of a direct sum in the mean; the smaller tile's transforms make 1.6 times, the
-        // larger one's 4.7 times as much of them. Measured: 3.5e-3 to 4.1e-3, and 1.0e-2 to 1.2e-2.
-        let bound = WinogradConvolution.tile(of: shape) == 2 ? 6e-3 : 1.6e-2
+        // larger one's 4.7 times as much of them. Measured: 3.8e-3 to 4.3e-3, and 1.1e-2 to 1.4e-2 where few pixels are.
+        let bound = WinogradConvolution.tile(of: shape) == 2 ? 6e-3 : 2e-2
         #expect(difference < bound && difference > 1e-3, "\(difference)")
     }
 
@@ -91,7 +91,7 @@ import Testing
             }
             results.append(y)
         }
-        // Measured: 6.1e-8.
+        // Measured: 1.1e-7.
         #expect(relativeError(results[1], results[0]) < 5e-7)
     }
 
@@ -115,11 +115,12 @@ import Testing
                 model: try ModelFolder(path: Golden.model), device: try CPUDevice(precision: precision))
             try pipeline.render(row) { pictures[precision, default: [:]][$0.index] = $0.pixels }
         }
+        // Measured: 47.7, 37.4 and 35.7 dB, as guidance enlarges what differs; factors of which a half is lost give 12.
         for index in row.guidances.indices {
             let (exact, narrow) = (try #require(pictures[.fp32]?[index]), try #require(pictures[.bf16]?[index]))
             let squares = zip(exact, narrow).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
             let decibels = 10 * log10(255 * 255 * Double(exact.count) / squares)
-            #expect(exact != narrow && decibels > 35, "guidance \(row.guidances[index]): \(decibels) dB")
+            #expect(exact != narrow && decibels > 32, "guidance \(row.guidances[index]): \(decibels) dB")
         }
     }
 
