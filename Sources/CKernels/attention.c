@@ -33,7 +33,7 @@ static void pack_heads(const void *context, size_t begin, size_t end) {
     const struct tmdne_attention *a = p->a;
     for (size_t head = begin; head < end; head++) {
         size_t offset = head / a->heads * a->keys * a->kv_stride + head % a->heads * a->width;
-        const float *k = a->k + offset, *v = a->v + offset;
+        const float *k = (const float *)a->k + offset, *v = (const float *)a->v + offset;
         float *keys = a->scratch + head * p->head_floats, *values = keys + a->width * p->padded_keys;
         for (size_t key = 0; key < a->keys; key++) {
             // Panels lie one after the other: a row of all keys would put every depth into the same few sets of the caches.
@@ -168,8 +168,8 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERY_BLOCK;
         size_t count = a->queries - first < QUERY_BLOCK ? a->queries - first : QUERY_BLOCK;
         const float *keys = a->scratch + (image / a->repeat * a->heads + head) * p->head_floats;
-        const float *q = a->q + (image * a->queries + first) * a->q_stride + head * a->width;
-        float *y = a->y + (image * a->queries + first) * model + head * a->width;
+        const float *q = (const float *)a->q + (image * a->queries + first) * a->q_stride + head * a->width;
+        float *y = (float *)a->y + (image * a->queries + first) * model + head * a->width;
         memset(output, 0, QUERY_BLOCK * p->padded_width * sizeof(float));
         memset(query, 0, QUERY_BLOCK * a->width * sizeof(float));
         for (size_t r = 0; r < count; r++)

@@ -1,5 +1,17 @@
 #include "bfloat_dispatch.h"
 
+#include <stdatomic.h>
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Linux gives a process the state of AMX when it asks (arch_prctl(2): ARCH_REQ_XCOMP_PERM for XFEATURE_XTILEDATA).
+static int may_use_amx(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
+#else
+static int may_use_amx(void) { return 0; }
+#endif
+
 int tmdne_has_bfloats(void) {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
@@ -8,31 +20,64 @@ int tmdne_has_bfloats(void) {
 #endif
 }
 
+int tmdne_has_amx(void) {
+#if defined(__x86_64__)
+    static atomic_int known = -1;
+    int has = atomic_load_explicit(&known, memory_order_relaxed);
+    if (has >= 0) return has;
+    has = tmdne_has_bfloats() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16")
+        && may_use_amx();
+    atomic_store_explicit(&known, has, memory_order_relaxed);
+    return has;
+#else
+    return 0;
+#endif
+}
+
 #if defined(__x86_64__)
 #define CALL(name, ...) (tmdne_has_bfloats() ? name##_native(__VA_ARGS__) : name##_plain(__VA_ARGS__))
+#define CALL_AMX(name, ...) name##_amx(__VA_ARGS__)
 #else
 #define CALL(name, ...) name##_plain(__VA_ARGS__)
+#define CALL_AMX(name, ...) 0
 #endif
+
+// Whether a step of AMX fits the inputs.
+static int suits_amx(size_t inputs) { return inputs % 32 == 0 && tmdne_has_amx(); }
 
 size_t tmdne_bfloat_panel_numbers(size_t inputs, size_t outputs) {
     return (outputs + 15) / 16 * 16 * ((inputs + 1) / 2 * 2);
 }
 
-void tmdne_pack_bfloat_panels(const float *weights, uint16_t *panels, size_t inputs, size_t outputs) {
-    struct bfloat_packing packing = {weights, panels, inputs, outputs};
+void tmdne_pack_bfloat_panels(const float *weights, uint16_t *panels, size_t inputs, size_t outputs, size_t taps) {
+    struct bfloat_packing packing = {weights, panels, inputs, outputs, taps};
     CALL(tmdne_pack_bfloat_panels, &packing);
 }
 
-void tmdne_multiply_bfloats(const struct tmdne_product *p, int is_narrow) {
-    CALL(tmdne_multiply_bfloats, p, is_narrow);
+size_t tmdne_bfloat_product_scratch(size_t rows, size_t inputs) {
+    return suits_amx(inputs) ? CALL_AMX(tmdne_bfloat_product_scratch, rows, inputs) : 0;
 }
 
-void tmdne_multiply_bfloats_plainly(const struct tmdne_product *p, int is_narrow) {
-    tmdne_multiply_bfloats_plain(p, is_narrow);
+int tmdne_narrows_products(size_t inputs) { return suits_amx(inputs); }
+
+void tmdne_multiply_bfloats(const struct tmdne_product *p) {
+    // Of several matrices, as transformed tiles are, the rows are not filled up.
+    if (p->matrices == 1 && suits_amx(p->inputs)) CALL_AMX(tmdne_multiply_bfloats, p);
+    else CALL(tmdne_multiply_bfloats, p);
 }
+
+void tmdne_multiply_bfloats_plainly(const struct tmdne_product *p) { tmdne_multiply_bfloats_plain(p); }
+
+size_t tmdne_bfloat_convolution_scratch(const struct tmdne_convolution *c) {
+    return CALL_AMX(tmdne_bfloat_convolution_scratch, c);
+}
+
+void tmdne_convolve_bfloats(const struct tmdne_convolution *c) { CALL_AMX(tmdne_convolve_bfloats, c); }
 
 size_t tmdne_bfloat_head(size_t width, size_t keys) {
-    size_t panels = (keys + 15) / 16 * 16 * ((width + 1) / 2 * 2), pairs = (keys + 1) / 2 * 2 * ((width + 15) / 16 * 16);
+    // Filled up for steps of two channels or keys, or of 32 on AMX.
+    size_t depth = tmdne_has_amx() ? 32 : 2, channels = (width + depth - 1) / depth * depth;
+    size_t panels = (keys + 15) / 16 * 16 * channels, pairs = (keys + depth - 1) / depth * depth * ((width + 15) / 16 * 16);
     return (panels + pairs + 31) / 32 * 32;
 }
 
@@ -40,7 +85,10 @@ size_t tmdne_bfloat_attention_scratch(size_t key_batch, size_t heads, size_t wid
     return key_batch * heads * tmdne_bfloat_head(width, keys) / 2;
 }
 
-void tmdne_attend_bfloats(const struct tmdne_attention *a) { CALL(tmdne_attend_bfloats, a); }
+void tmdne_attend_bfloats(const struct tmdne_attention *a) {
+    if (tmdne_has_amx()) CALL_AMX(tmdne_attend_bfloats, a);
+    else CALL(tmdne_attend_bfloats, a);
+}
 
 void tmdne_winograd_bfloat_input(
     size_t tile, const float *x, uint16_t *v, size_t height, size_t width, size_t channels, size_t first, size_t rows) {

@@ -1,7 +1,7 @@
 // bfloat16 numbers: the upper halves of floats, two of which are multiplied and added at once into a sum in single precision.
 //
-// Compiled once for the processor's own instructions (AVX512-BF16, where TMDNE_NATIVE is defined) and once for all others,
-// which widen again before they multiply: the same results but for rounding, at the cost of single precision.
+// Compiled once for the processor's own instructions (AVX512-BF16, where TMDNE_NATIVE is defined, and with TMDNE_AMX also AMX) and
+// once for all others, which widen again before they multiply: the same results but for rounding, at the cost of single precision.
 #pragma once
 #include "vector.h"
 
@@ -11,7 +11,11 @@ typedef uint32_t u32x16 __attribute__((vector_size(64)));
 #ifdef TMDNE_NATIVE
 enum { WIDEST = 4 };  // vectors of a register tile: see attention.c
 #define TMDNE_NUMBERS static
+#ifdef TMDNE_AMX
+#define TMDNE_NAME(name) name##_amx
+#else
 #define TMDNE_NAME(name) name##_native
+#endif
 #else
 enum { WIDEST = 1 };
 #define TMDNE_NUMBERS TMDNE_CLONES static
@@ -30,6 +34,23 @@ TMDNE_INLINE void narrow16(uint16_t *y, const f32x16 *v) {
     u16x16 narrow = __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, u16x16);
     memcpy(y, &narrow, sizeof narrow);
 #endif
+}
+
+// Stores some lanes as the numbers of y from `place` on, rounded if those are narrow.
+TMDNE_INLINE void put16(void *y, size_t place, const f32x16 *v, size_t lanes, int is_narrow) {
+    if (is_narrow) {
+        uint16_t narrow[LANES];
+        if (lanes == LANES) {
+            narrow16((uint16_t *)y + place, v);
+        } else {
+            narrow16(narrow, v);
+            memcpy((uint16_t *)y + place, narrow, lanes * sizeof(uint16_t));
+        }
+    } else if (lanes == LANES) {
+        store16((float *)y + place, v);
+    } else {
+        memcpy((float *)y + place, v, lanes * sizeof(float));
+    }
 }
 
 // Rounds two rows and lays their numbers side by side: what stands in one lane is a pair.
@@ -56,12 +77,13 @@ TMDNE_INLINE void narrow_row(const float *x, uint16_t *y, size_t count, size_t p
         load16(&v, x + i);
         narrow16(y + i, &v);
     }
-    if (i == padded) return;
-    f32x16 v = {0};
-    uint16_t rest[LANES];
-    memcpy(&v, x + i, (count - i) * sizeof(float));
-    narrow16(rest, &v);
-    memcpy(y + i, rest, (padded - i) * sizeof(uint16_t));
+    for (; i < padded; i += LANES) {
+        f32x16 v = {0};
+        uint16_t rest[LANES];
+        if (i < count) memcpy(&v, x + i, (count - i) * sizeof(float));
+        narrow16(rest, &v);
+        memcpy(y + i, rest, (padded - i < LANES ? padded - i : LANES) * sizeof(uint16_t));
+    }
 }
 
 // sum += both halves of `pair` times the pairs of `column`.

@@ -1,16 +1,27 @@
-// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_native.c and bfloat_plain.c.
+// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_amx.c, bfloat_native.c and
+// bfloat_plain.c.
 #pragma once
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
+#ifdef TMDNE_AMX
+#include "amx.h"
+#endif
 
 // The score of what is hidden: 2 to the power of it is 0 or 1e-38, and it is still a number to count with.
 #define HIDDEN -1e30f
 
 enum {
+#ifdef TMDNE_AMX
+    QUERY_ROWS = BLOCK_ROWS,
+    QUERIES = 2 * BLOCK_ROWS,  // of a task
+    DEPTH = TILE_DEPTH,        // channels and keys are filled up with zeros to a multiple of it
+#else
     QUERY_ROWS = 6,
-    KEYS = 256,     // of an online softmax step
-    QUERIES = 48,   // of a task
-    WIDTH = 512,    // widest head
+    QUERIES = 48,
+    DEPTH = 2,
+#endif
+    KEYS = 256,   // of an online softmax step
+    WIDTH = 512,  // widest head
 };
 
 struct packed {
@@ -20,10 +31,18 @@ struct packed {
 };
 
 TMDNE_INLINE struct packed packing_of(const struct tmdne_attention *a) {
-    struct packed p = {a, (uint16_t *)a->scratch, (a->keys + LANES - 1) / LANES, (a->width + 1) / 2, 0, 0};
+    struct packed p = {a, (uint16_t *)a->scratch, (a->keys + LANES - 1) / LANES, (a->width + DEPTH - 1) / DEPTH * (DEPTH / 2), 0, 0};
     p.padded_width = (a->width + LANES - 1) / LANES * LANES;
     p.head_numbers = tmdne_bfloat_head(a->width, a->keys);
     return p;
+}
+
+// `count` numbers of x from `place` on, rounded unless they are, and zeros up to `padded`.
+TMDNE_INLINE void take_row(
+    const void *x, size_t place, int is_narrow, uint16_t *row, size_t count, size_t padded) {
+    if (!is_narrow) return narrow_row((const float *)x + place, row, count, padded);
+    memcpy(row, (const uint16_t *)x + place, count * sizeof(uint16_t));
+    memset(row + count, 0, (padded - count) * sizeof(uint16_t));
 }
 
 // Keys as [keys / 16][pairs of channels][16][2], values as [pairs of keys][width][2]; zeros where there are none.
@@ -35,12 +54,13 @@ TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
         size_t offset = head / a->heads * a->keys * a->kv_stride + head % a->heads * a->width;
         uint16_t *keys = p->numbers + head * p->head_numbers, *values = keys + p->key_panels * p->pairs * 2 * LANES;
         memset(keys + (p->key_panels - 1) * p->pairs * 2 * LANES, 0, p->pairs * 2 * LANES * sizeof(uint16_t));
-        if (a->keys % 2) memset(values + a->keys / 2 * p->padded_width * 2, 0, p->padded_width * 2 * sizeof(uint16_t));
+        size_t whole = a->keys / DEPTH * DEPTH, rest = a->keys % DEPTH ? DEPTH : 0;
+        memset(values + whole * p->padded_width, 0, rest * p->padded_width * sizeof(uint16_t));
         for (size_t key = 0; key < a->keys; key++) {
-            narrow_row(a->k + offset + key * a->kv_stride, row, a->width, 2 * p->pairs);
+            take_row(a->k, offset + key * a->kv_stride, a->narrow_kv, row, a->width, 2 * p->pairs);
             uint16_t *panel = keys + key / LANES * p->pairs * 2 * LANES + key % LANES * 2;
             for (size_t d = 0; d < p->pairs; d++) memcpy(panel + d * 2 * LANES, row + 2 * d, 2 * sizeof(uint16_t));
-            narrow_row(a->v + offset + key * a->kv_stride, row, a->width, p->padded_width);
+            take_row(a->v, offset + key * a->kv_stride, a->narrow_kv, row, a->width, p->padded_width);
             uint16_t *pairs = values + key / 2 * p->padded_width * 2 + key % 2;
             for (size_t d = 0; d < p->padded_width; d++) pairs[2 * d] = row[d];
         }
@@ -53,6 +73,22 @@ struct columns {
     size_t row, panel;
 };
 
+#ifdef TMDNE_AMX
+// c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it.
+TMDNE_INLINE void meet_columns(
+    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c,
+    size_t c_stride) {
+    for (size_t v = 0; v < vectors; v += 2, b.first += 2 * b.panel, c += 2 * LANES) {
+        const uint16_t *right = b.first + b.panel;
+        int halves = v + 1 < vectors ? 2 : 1;
+        if (is_adding) load_sums(c, c_stride, halves);
+        else clear_sums();
+        add_products(
+            a, a_stride, b.first, right, TILE_DEPTH / 2 * b.row, b.row, (pairs * 2 + DEPTH - 1) / DEPTH, halves);
+        store_sums(c, c_stride, halves);
+    }
+}
+#else
 // c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it; `vectors` and `is_adding` are constants after inlining.
 TMDNE_INLINE void meet_tile(
     size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b, float *c,
@@ -90,6 +126,7 @@ TMDNE_INLINE void meet_columns(
     }
 #endif
 }
+#endif
 
 TMDNE_INLINE float greatest_of(const f32x16 *v) {
     float lanes[LANES];
@@ -108,18 +145,28 @@ struct seen {
 
 // One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
 TMDNE_INLINE void soften(
-    float *scores, uint16_t *weights, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
+    float *scores, uint16_t *weights, size_t count, size_t padded, float scale, struct seen *seen, float *output,
+    size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = HIDDEN;
-    f32x16 best[2] = {TMDNE_SPLAT(HIDDEN), TMDNE_SPLAT(HIDDEN)};
-    for (size_t i = 0; i < padded; i += LANES) {
-        f32x16 v;
+    // Two at a time, since a comparison takes longer than a load.
+    f32x16 best = TMDNE_SPLAT(HIDDEN), other = best;
+    size_t pairs = padded / (2 * LANES) * 2 * LANES;
+    for (size_t i = 0; i < pairs; i += 2 * LANES) {
+        f32x16 v, w;
         load16(&v, scores + i);
-        greater16(&best[i / LANES % 2], &v);
+        load16(&w, scores + i + LANES);
+        greater16(&best, &v);
+        greater16(&other, &w);
     }
-    greater16(&best[0], &best[1]);
-    float highest = greatest_of(&best[0]);
+    if (pairs < padded) {
+        f32x16 v;
+        load16(&v, scores + pairs);
+        greater16(&best, &v);
+    }
+    greater16(&best, &other);
+    float highest = greatest_of(&best);
     if (highest > seen->maximum) {
-        f32x16 correction = TMDNE_SPLAT(seen->maximum - highest);
+        f32x16 correction = TMDNE_SPLAT((seen->maximum - highest) * scale);
         power16(&correction);
         seen->total *= correction;
         seen->maximum = highest;
@@ -135,11 +182,11 @@ TMDNE_INLINE void soften(
         return;
     }
     // Sums of their own, which stores to the weights cannot touch: two, since an addition takes longer than the rest.
-    f32x16 total[2] = {{0}, {0}}, maximum = TMDNE_SPLAT(seen->maximum);
+    f32x16 total[2] = {{0}, {0}}, maximum = TMDNE_SPLAT(seen->maximum * scale);
     for (size_t i = 0; i < padded; i += LANES) {
         f32x16 weight;
         load16(&weight, scores + i);
-        weight -= maximum;
+        weight = weight * scale - maximum;
         power16(&weight);
         total[i / LANES % 2] += weight;
         narrow16(weights + i, &weight);
@@ -154,9 +201,9 @@ TMDNE_INLINE void meet(
     const struct tmdne_attention *a = p->a;
     float scores[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
     uint16_t weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
-    size_t padded = (count + LANES - 1) / LANES * LANES;
+    size_t filled = DEPTH < LANES ? LANES : DEPTH, padded = (count + filled - 1) / filled * filled;
     struct columns panels = {keys + key * p->pairs * 2, 2 * LANES, p->pairs * 2 * LANES};
-    meet_columns(padded / LANES, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
+    meet_columns((count + LANES - 1) / LANES, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
     for (size_t r = 0; r < rows; r++) {
         size_t visible = count;
         if (a->causal) {
@@ -164,8 +211,8 @@ TMDNE_INLINE void meet(
             visible = before < count ? before : count;
         }
         soften(
-            scores + r * KEYS, weights + r * KEYS, visible, padded, &seen[r], output + r * p->padded_width,
-            p->padded_width);
+            scores + r * KEYS, weights + r * KEYS, visible, padded, a->scale * 1.44269504f, &seen[r],
+            output + r * p->padded_width, p->padded_width);
     }
     // Rows that nobody asks for weigh as the first does; what they give is not stored.
     for (size_t r = rows; r < QUERY_ROWS; r++) memcpy(weights + r * KEYS, weights, padded * sizeof(uint16_t));
@@ -181,19 +228,19 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
     uint16_t query[QUERIES * WIDTH] __attribute__((aligned(64)));
     float output[QUERIES * WIDTH] __attribute__((aligned(64)));
     struct seen seen[QUERIES];
+#ifdef TMDNE_AMX
+    set_tiles_up();
+#endif
     for (size_t task = begin; task < end; task++) {
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERIES;
         size_t count = a->queries - first < QUERIES ? a->queries - first : QUERIES;
         const uint16_t *keys = p->numbers + (image / a->repeat * a->heads + head) * p->head_numbers;
-        const float *q = a->q + (image * a->queries + first) * a->q_stride + head * a->width;
-        float *y = a->y + (image * a->queries + first) * model + head * a->width;
+        size_t q = (image * a->queries + first) * a->q_stride + head * a->width;
+        size_t y = (image * a->queries + first) * model + head * a->width;
         memset(output, 0, QUERIES * p->padded_width * sizeof(float));
         memset(query, 0, QUERIES * p->pairs * 2 * sizeof(uint16_t));
-        for (size_t r = 0; r < count; r++) {
-            float scaled[WIDTH];
-            for (size_t d = 0; d < a->width; d++) scaled[d] = q[r * a->q_stride + d] * (a->scale * 1.44269504f);
-            narrow_row(scaled, query + r * p->pairs * 2, a->width, p->pairs * 2);
-        }
+        for (size_t r = 0; r < count; r++)
+            take_row(a->q, q + r * a->q_stride, a->narrow_q, query + r * p->pairs * 2, a->width, p->pairs * 2);
         for (size_t r = 0; r < QUERIES; r++) seen[r] = (struct seen){{0}, HIDDEN};
         for (size_t key = 0; key < a->keys; key += KEYS) {
             size_t met = a->keys - key < KEYS ? a->keys - key : KEYS;
@@ -209,9 +256,17 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
             float total = 0;
             for (size_t lane = 0; lane < LANES; lane++) total += seen[r].total[lane];
             float inverse = 1 / total;
-            for (size_t d = 0; d < a->width; d++) y[r * model + d] = output[r * p->padded_width + d] * inverse;
+            for (size_t d = 0; d < a->width; d += LANES) {
+                f32x16 v;
+                load16(&v, output + r * p->padded_width + d);
+                v *= inverse;
+                put16(a->y, y + r * model + d, &v, a->width - d < LANES ? a->width - d : LANES, a->narrow_y);
+            }
         }
     }
+#ifdef TMDNE_AMX
+    release_tiles();
+#endif
 }
 
 void TMDNE_NAME(tmdne_attend_bfloats)(const struct tmdne_attention *a) {

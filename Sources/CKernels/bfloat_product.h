@@ -80,30 +80,34 @@ TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin,
 TMDNE_NUMBERS void multiply_floats(const void *product, size_t begin, size_t end) { multiply(product, 0, begin, end); }
 TMDNE_NUMBERS void multiply_narrow(const void *product, size_t begin, size_t end) { multiply(product, 1, begin, end); }
 
-void TMDNE_NAME(tmdne_multiply_bfloats)(const struct tmdne_product *p, int is_narrow) {
+void TMDNE_NAME(tmdne_multiply_bfloats)(const struct tmdne_product *p) {
     size_t group = p->rows < PRODUCT_BLOCK * PRODUCT_BLOCKS ? PRODUCT_GROUP : PRODUCT_GROUP * PRODUCT_GROUPS;
     struct product m = cut(p, PRODUCT_BLOCK, PRODUCT_ROWS, group);
     size_t work = p->matrices * p->rows * p->inputs * p->outputs / 64;
-    tmdne_parallel(tasks_of(&m), work, is_narrow ? multiply_narrow : multiply_floats, &m);
+    tmdne_parallel(tasks_of(&m), work, p->narrow_x ? multiply_narrow : multiply_floats, &m);
 }
 
 // Sixteen outputs at a time, pairs of inputs side by side.
 TMDNE_NUMBERS void pack_panels(const void *context, size_t begin, size_t end) {
     const struct bfloat_packing *p = context;
+    size_t numbers = p->inputs * p->taps;
     for (size_t panel = begin; panel < end; panel++) {
         size_t first = panel * LANES, count = p->outputs - first < LANES ? p->outputs - first : LANES;
-        const float *weights = p->weights + first * p->inputs;
-        uint16_t *target = p->target + first * ((p->inputs + 1) / 2 * 2);
-        for (size_t i = 0; i < p->inputs; i += 2, target += 2 * LANES) {
-            f32x16 rows[2] = {{0}, {0}};
-            size_t halves = p->inputs - i < 2 ? 1 : 2;
-            for (size_t lane = 0; lane < count; lane++)
-                for (size_t half = 0; half < halves; half++) rows[half][lane] = weights[lane * p->inputs + i + half];
-            narrow_pairs(target, &rows[0], &rows[1]);
+        const float *weights = p->weights + first * numbers;
+        uint16_t *target = p->target + first * p->taps * ((p->inputs + 1) / 2 * 2);
+        for (size_t tap = 0; tap < p->taps; tap++) {
+            for (size_t i = 0; i < p->inputs; i += 2, target += 2 * LANES) {
+                f32x16 rows[2] = {{0}, {0}};
+                size_t halves = p->inputs - i < 2 ? 1 : 2;
+                for (size_t lane = 0; lane < count; lane++)
+                    for (size_t half = 0; half < halves; half++)
+                        rows[half][lane] = weights[lane * numbers + (i + half) * p->taps + tap];
+                narrow_pairs(target, &rows[0], &rows[1]);
+            }
         }
     }
 }
 
 void TMDNE_NAME(tmdne_pack_bfloat_panels)(const struct bfloat_packing *p) {
-    tmdne_parallel((p->outputs + LANES - 1) / LANES, p->inputs * p->outputs, pack_panels, p);
+    tmdne_parallel((p->outputs + LANES - 1) / LANES, p->inputs * p->taps * p->outputs, pack_panels, p);
 }

@@ -1,6 +1,6 @@
 #include "CKernels.h"
+#include "bfloat.h"
 #include "parallel.h"
-#include "vector.h"
 
 #include <math.h>
 
@@ -25,11 +25,11 @@ size_t tmdne_group_norm_scratch(size_t images, size_t pixels, size_t channels, s
 
 struct group_norm {
     const float *x, *shift, *scale, *bias;
-    float *y;
+    void *y;
     double *sums, *affine;
     size_t shift_rows, pixels, channels, groups, pieces;
     float epsilon;
-    int silu;
+    int silu, is_narrow;
 };
 
 // Sums of one channel about the first pixel's value: variance from plain squares would lose digits where the mean is large.
@@ -120,8 +120,7 @@ TMDNE_CLONES static void apply_pieces(const void *context, size_t begin, size_t 
                 else memcpy(&v, g->x + base + pixel * channels, lanes * sizeof(float));
                 v = v * factor + offset;
                 if (g->silu) swish16(&v, 1.0f);
-                if (lanes == 16) store16(g->y + base + pixel * channels, &v);
-                else memcpy(g->y + base + pixel * channels, &v, lanes * sizeof(float));
+                put16(g->y, base + pixel * channels, &v, lanes, g->is_narrow);
             }
         }
     }
@@ -147,22 +146,23 @@ const double *tmdne_group_statistics(
 }
 
 void tmdne_group_apply(
-    const float *x, const double *statistics, float *y, size_t images, size_t pixels, size_t channels,
-    enum tmdne_activation activation) {
+    const float *x, const double *statistics, void *y, size_t images, size_t pixels, size_t channels,
+    enum tmdne_activation activation, int is_narrow) {
     size_t pieces = piece_count(pixels, channels);
     // The statistics are only read.
     struct group_norm g = {
         .x = x, .y = y, .affine = (double *)statistics, .pixels = pixels, .channels = channels, .pieces = pieces,
-        .silu = activation == TMDNE_SILU,
+        .silu = activation == TMDNE_SILU, .is_narrow = is_narrow,
     };
     tmdne_parallel(images * pieces, images * pixels * channels * 2, apply_pieces, &g);
 }
 
 struct layer_norm {
     const float *x, *scale, *bias;
-    float *y;
+    void *y;
     size_t channels;
     float epsilon;
+    int is_narrow;
 };
 
 TMDNE_INLINE float lane_sum(const f32x16 *v) {
@@ -176,7 +176,6 @@ TMDNE_CLONES static void layer_norm_rows(const void *context, size_t begin, size
     size_t channels = n->channels, whole = channels / 16 * 16, rest = (channels - whole) * sizeof(float);
     for (size_t row = begin; row < end; row++) {
         const float *x = n->x + row * channels;
-        float *y = n->y + row * channels;
         f32x16 sum = {0}, squares = {0};
         for (size_t c = 0; c < whole; c += 16) {
             f32x16 v;
@@ -209,13 +208,14 @@ TMDNE_CLONES static void layer_norm_rows(const void *context, size_t begin, size
             memcpy(&scale, n->scale + c, bytes);
             memcpy(&bias, n->bias + c, bytes);
             v = (v - mean) * inverse * scale + bias;
-            memcpy(y + c, &v, bytes);
+            put16(n->y, row * channels + c, &v, bytes / sizeof(float), n->is_narrow);
         }
     }
 }
 
 void tmdne_layer_norm(
-    const float *x, const float *scale, const float *bias, float *y, size_t rows, size_t channels, float epsilon) {
-    struct layer_norm n = {x, scale, bias, y, channels, epsilon};
+    const float *x, const float *scale, const float *bias, void *y, size_t rows, size_t channels, float epsilon,
+    int is_narrow) {
+    struct layer_norm n = {x, scale, bias, y, channels, epsilon, is_narrow};
     tmdne_parallel(rows, rows * channels * 3, layer_norm_rows, &n);
 }

@@ -1,6 +1,6 @@
 #include "CKernels.h"
+#include "bfloat.h"
 #include "parallel.h"
-#include "vector.h"
 
 int tmdne_thread_count(void) { return omp_get_max_threads(); }
 
@@ -34,38 +34,34 @@ void tmdne_activate(const float *x, float *y, size_t count, enum tmdne_activatio
 
 struct gate {
     const float *x;
-    float *y;
+    void *y;
     size_t inner;
+    int is_narrow;
 };
 
 TMDNE_CLONES static void gate_rows(const void *context, size_t begin, size_t end) {
     const struct gate *g = context;
     for (size_t row = begin; row < end; row++) {
         const float *value = g->x + row * 2 * g->inner, *gate = value + g->inner;
-        float *y = g->y + row * g->inner;
-        size_t i = 0;
-        for (; i + 16 <= g->inner; i += 16) {
-            f32x16 a, b;
-            load16(&a, value + i);
-            load16(&b, gate + i);
-            gelu16(&b);
-            a *= b;
-            store16(y + i, &a);
-        }
-        if (i < g->inner) {
+        for (size_t i = 0; i < g->inner; i += LANES) {
+            size_t lanes = g->inner - i < LANES ? g->inner - i : LANES;
             f32x16 a = {0}, b = {0};
-            size_t bytes = (g->inner - i) * sizeof(float);
-            memcpy(&a, value + i, bytes);
-            memcpy(&b, gate + i, bytes);
+            if (lanes == LANES) {
+                load16(&a, value + i);
+                load16(&b, gate + i);
+            } else {
+                memcpy(&a, value + i, lanes * sizeof(float));
+                memcpy(&b, gate + i, lanes * sizeof(float));
+            }
             gelu16(&b);
             a *= b;
-            memcpy(y + i, &a, bytes);
+            put16(g->y, row * g->inner + i, &a, lanes, g->is_narrow);
         }
     }
 }
 
-void tmdne_gated_gelu(const float *x, float *y, size_t rows, size_t inner) {
-    struct gate g = {x, y, inner};
+void tmdne_gated_gelu(const float *x, void *y, size_t rows, size_t inner, int is_narrow) {
+    struct gate g = {x, y, inner, is_narrow};
     tmdne_parallel(rows, rows * inner * 4, gate_rows, &g);
 }
 

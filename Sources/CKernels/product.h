@@ -58,7 +58,7 @@ TMDNE_INLINE void finish(const struct tmdne_product *p, f32x16 *sum, size_t plac
 TMDNE_INLINE void settle(
     const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, int is_first, int is_last) {
     size_t lanes = p->outputs - column < LANES ? p->outputs - column : LANES;
-    float *y = p->y + place;
+    float *y = (float *)p->y + place;
     if (!is_first) {
         f32x16 before = {0};
         if (lanes == LANES) load16(&before, y);

@@ -4,6 +4,9 @@
 /// and are called from one thread. Shapes that contradict each other are broken invariants, since configurations are
 /// checked before a network is built; what can fail at run time is memory and the device's library.
 ///
+/// Where the result of an operation is used by products alone, it may be asked for in ``precision``: it then takes less memory
+/// and the same values, since products round what they are given. Any other operand is in single precision.
+///
 /// Batch invariance is part of the contract: an image's numbers do not depend on how many others are in the batch.
 package protocol Device: AnyObject {
     /// For people and for the images' metadata: `cpu (AVX-512, 2 threads)`.
@@ -41,17 +44,17 @@ package protocol Device: AnyObject {
     /// `shift`, `[1 or batch, channel]`, is added before the statistics: the time embedding of a residual block.
     func groupNorm(
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
-        activation: Activation
+        activation: Activation, in precision: Precision
     ) throws -> Tensor
     /// Layer normalisation over the channels.
-    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor
-    /// Scaled dot-product attention; the result is `[batch, token, heads * headWidth]`.
+    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float, in precision: Precision) throws -> Tensor
+    /// Scaled dot-product attention; the result is `[batch, token, heads * headWidth]`, for products alone. Operands may be, too.
     ///
     /// Keys and values may have a smaller batch than the queries: neighbours among the queries then share them.
     func attention(
         queries: TensorSlice, keys: TensorSlice, values: TensorSlice, heads: Int, headWidth: Int, isCausal: Bool
     ) throws -> Tensor
-    /// The first half of the channels times the GELU of the second.
+    /// The first half of the channels times the GELU of the second, for products alone.
     func gatedGELU(_ x: Tensor) throws -> Tensor
     func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor
     /// Nearest-neighbour resize of `[batch, height, width, channel]`.
@@ -62,6 +65,8 @@ package protocol Device: AnyObject {
 
 /// A convolution whose weights are on the device.
 package protocol ConvolutionKernel: AnyObject {
+    /// Whether its input can be prepared while it is read, which is faster than to have it in memory between.
+    var preparesAsItReads: Bool { get }
     /// Convolves `[batch, height, width, input]`, adds the bias and, if given, `residual` of the result's shape.
     func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor
     /// As ``apply(_:adding:)`` on what `preparation` makes of `x`, of which only some rows are in memory at a time; only for
@@ -71,8 +76,9 @@ package protocol ConvolutionKernel: AnyObject {
 
 /// What a convolution reads in place of its input.
 package enum RowPreparation {
-    /// The group norm over the whole picture, then the activation.
-    case normalised(scale: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: Activation)
+    /// The group norm over the whole picture, of which a row of `[1 or batch, channel]` is added before, then the activation.
+    case normalised(
+        adding: Tensor? = nil, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: Activation)
     /// Twice the height and width, nearest neighbour.
     case doubled
 
@@ -83,7 +89,15 @@ package enum RowPreparation {
 /// A product with a matrix whose weights are on the device.
 package protocol LinearKernel: AnyObject {
     /// Multiplies the last dimension, adds bias and `residual`, then applies the activation.
-    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor
+    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation, in precision: Precision) throws -> Tensor
+    /// The first half of the outputs times the GELU of the second (Shazeer 2020), for products alone.
+    func gated(_ x: Tensor) throws -> Tensor
+}
+
+extension LinearKernel {
+    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor {
+        try apply(x, adding: residual, activation: activation, in: .fp32)
+    }
 }
 
 /// Sizes of a square convolution; padding on all sides alike.

@@ -5,10 +5,13 @@
 package final class Tensor {
     package let shape: [Int]
     package let storage: any TensorStorage
+    /// Of the numbers in memory: those that only products use may be rounded as products do.
+    package let precision: Precision
 
-    package init(shape: [Int], storage: any TensorStorage) {
+    package init(shape: [Int], storage: any TensorStorage, precision: Precision = .fp32) {
         self.shape = shape
         self.storage = storage
+        self.precision = precision
     }
 
     /// Product of the shape.
@@ -21,7 +24,7 @@ package final class Tensor {
     /// The same numbers under another shape of the same count.
     package func reshaped(_ shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == count, "a reshape keeps the count: \(self.shape) to \(shape)")
-        return Tensor(shape: shape, storage: storage)
+        return Tensor(shape: shape, storage: storage, precision: precision)
     }
 }
 

@@ -119,6 +119,20 @@ struct Convolution {
         return try kernel.apply(x, preparing: preparation, adding: residual)
     }
 
+    /// Convolves the norm and activation of `x`, to which `shift`, `[1 or batch, channel]`, is added before, by the faster of both
+    /// ways.
+    func callAsFunction(
+        _ x: Tensor, adding shift: Tensor? = nil, by norm: GroupNorm, activation: Activation, residual: Tensor? = nil
+    ) throws -> Tensor {
+        guard kernel.preparesAsItReads else {
+            return try kernel.apply(try norm(x, adding: shift, activation: activation), adding: residual)
+        }
+        let preparation = RowPreparation.normalised(
+            adding: shift, scale: norm.scale, bias: norm.bias, groups: norm.groups, epsilon: norm.epsilon,
+            activation: activation)
+        return try kernel.apply(x, preparing: preparation, adding: residual)
+    }
+
     /// Convolves `x` at twice the size, which is never in memory as a whole.
     func callAsFunction(doubled x: Tensor) throws -> Tensor {
         try kernel.apply(x, preparing: .doubled, adding: nil)
@@ -129,10 +143,13 @@ struct Linear {
     let kernel: any LinearKernel
 
     func callAsFunction(
-        _ x: Tensor, adding residual: Tensor? = nil, activation: Activation = .identity
+        _ x: Tensor, adding residual: Tensor? = nil, activation: Activation = .identity, in precision: Precision = .fp32
     ) throws -> Tensor {
-        try kernel.apply(x, adding: residual, activation: activation)
+        try kernel.apply(x, adding: residual, activation: activation, in: precision)
     }
+
+    /// The first half of the outputs times the GELU of the second, for products alone.
+    func gated(_ x: Tensor) throws -> Tensor { try kernel.gated(x) }
 }
 
 struct GroupNorm {
@@ -144,10 +161,11 @@ struct GroupNorm {
 
     /// `shift`, `[1 or batch, channel]`, is added before the statistics.
     func callAsFunction(
-        _ x: Tensor, adding shift: Tensor? = nil, activation: Activation = .identity
+        _ x: Tensor, adding shift: Tensor? = nil, activation: Activation = .identity, in precision: Precision = .fp32
     ) throws -> Tensor {
         try device.groupNorm(
-            x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon, activation: activation)
+            x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon, activation: activation,
+            in: precision)
     }
 }
 
@@ -158,6 +176,11 @@ struct LayerNorm {
     let epsilon: Float
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try device.layerNorm(x, scale: scale, bias: bias, epsilon: epsilon)
+        try device.layerNorm(x, scale: scale, bias: bias, epsilon: epsilon, in: .fp32)
+    }
+
+    /// For products alone.
+    func forProducts(_ x: Tensor) throws -> Tensor {
+        try device.layerNorm(x, scale: scale, bias: bias, epsilon: epsilon, in: device.precision)
     }
 }

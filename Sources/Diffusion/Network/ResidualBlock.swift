@@ -35,9 +35,9 @@ struct ResidualBlock {
     /// `[1 or batch, time]`.
     func callAsFunction(_ x: Tensor, time: Tensor) throws -> Tensor {
         let shift = try timeProjection.map { try $0(time) }
-        let hidden = try convolution1(try norm1(x, activation: .silu))
+        let hidden = try convolution1(x, by: norm1, activation: .silu)
         let residual = try shortcut.map { try $0(x) } ?? x
-        return try convolution2(try norm2(hidden, adding: shift, activation: .silu), adding: residual)
+        return try convolution2(hidden, adding: shift, by: norm2, activation: .silu, residual: residual)
     }
 }
 

@@ -1,5 +1,6 @@
 /// diffusers' `Transformer2DModel`: a picture's pixels as a sequence that attends to itself and to the text.
 struct SpatialTransformer {
+    private let device: any Device
     private let norm: GroupNorm
     private let projectIn: Linear
     private let blocks: [TransformerBlock]
@@ -9,6 +10,7 @@ struct SpatialTransformer {
         _ source: LayerSource, channels: Int, heads: Int, depth: Int, contextChannels: Int, groups: Int,
         hasLinearProjection: Bool
     ) throws {
+        device = source.device
         // The epsilon of this norm is fixed in diffusers, whatever the UNet's config says.
         norm = try source.groupNorm("norm", channels: channels, groups: groups, epsilon: 1e-6)
         projectIn = try source.linear(
@@ -29,7 +31,7 @@ struct SpatialTransformer {
     /// `[batch, height, width, channel]` to the same; `text` is what ``keysAndValues(of:)`` returned.
     func callAsFunction(_ x: Tensor, text: ArraySlice<Tensor>) throws -> Tensor {
         let sequence = [x.shape[0], x.rows / x.shape[0], x.channels]
-        var hidden = try projectIn(try norm(x).reshaped(sequence))
+        var hidden = try projectIn(try norm(x, in: device.precision).reshaped(sequence))
         for (block, text) in zip(blocks, text) { hidden = try block(hidden, text: text) }
         return try projectOut(hidden, adding: x.reshaped(sequence)).reshaped(x.shape)
     }
@@ -46,10 +48,8 @@ struct TransformerBlock {
     private let norm3: LayerNorm
     private let gate: Linear
     private let output: Linear
-    private let device: any Device
 
     init(_ source: LayerSource, channels: Int, heads: Int, contextChannels: Int) throws {
-        device = source.device
         norm1 = try source.layerNorm("norm1", channels: channels, epsilon: 1e-5)
         selfAttention = try SelfAttention(source["attn1"], channels: channels, heads: heads, hasBias: false)
         norm2 = try source.layerNorm("norm2", channels: channels, epsilon: 1e-5)
@@ -61,9 +61,9 @@ struct TransformerBlock {
     }
 
     func callAsFunction(_ x: Tensor, text: Tensor) throws -> Tensor {
-        var x = try selfAttention(try norm1(x), adding: x)
-        x = try crossAttention(try norm2(x), text: text, adding: x)
-        return try output(try device.gatedGELU(try gate(try norm3(x))), adding: x)
+        var x = try selfAttention(try norm1.forProducts(x), adding: x)
+        x = try crossAttention(try norm2.forProducts(x), text: text, adding: x)
+        return try output(try gate.gated(try norm3.forProducts(x)), adding: x)
     }
 }
 
@@ -87,7 +87,7 @@ struct SelfAttention {
 
     /// `x` and the residual are `[batch, token, channel]`.
     func callAsFunction(_ x: Tensor, adding residual: Tensor) throws -> Tensor {
-        let all = try projection(x)
+        let all = try projection(x, in: device.precision)
         let attended = try device.attention(
             queries: TensorSlice(all), keys: TensorSlice(all, firstChannel: channels),
             values: TensorSlice(all, firstChannel: 2 * channels), heads: heads, headWidth: channels / heads,
@@ -116,13 +116,13 @@ struct CrossAttention {
         output = try source.linear("to_out.0", inputs: channels, outputs: channels)
     }
 
-    func keysAndValues(_ context: Tensor) throws -> Tensor { try keyValue(context) }
+    func keysAndValues(_ context: Tensor) throws -> Tensor { try keyValue(context, in: device.precision) }
 
     /// `x` is `[batch, token, channel]`; `text` holds keys beside values, `[text batch, text token, 2 * channel]`, and its
     /// batch divides that of `x`.
     func callAsFunction(_ x: Tensor, text: Tensor, adding residual: Tensor) throws -> Tensor {
         let attended = try device.attention(
-            queries: TensorSlice(try query(x)), keys: TensorSlice(text),
+            queries: TensorSlice(try query(x, in: device.precision)), keys: TensorSlice(text),
             values: TensorSlice(text, firstChannel: channels), heads: heads, headWidth: channels / heads,
             isCausal: false)
         return try output(attended, adding: residual)

@@ -161,7 +161,7 @@ extension TextEncoder {
 
         func callAsFunction(_ x: Tensor) throws -> Tensor {
             let width = config.hiddenSize
-            let all = try projection(try norm1(x))
+            let all = try projection(try norm1.forProducts(x), in: device.precision)
             let attended = try device.attention(
                 queries: TensorSlice(all), keys: TensorSlice(all, firstChannel: width),
                 values: TensorSlice(all, firstChannel: 2 * width), heads: config.headCount,
@@ -172,7 +172,8 @@ extension TextEncoder {
                 case .gelu: .gelu
                 case .quickGELU: .quickGELU
                 }
-            return try narrow(try widen(try norm2(x), activation: activation), adding: x)
+            let wide = try widen(try norm2.forProducts(x), activation: activation, in: device.precision)
+            return try narrow(wide, adding: x)
         }
     }
 }

@@ -11,13 +11,15 @@ extension CPUDevice {
         let (height, width) = (x.shape[1], x.shape[2])
         let row = width * x.channels
         switch preparation {
-        case .normalised(let scale, let bias, let groups, let epsilon, let activation):
-            try withGroupStatistics(of: x, scale: scale, bias: bias, groups: groups, epsilon: epsilon) { statistics in
+        case .normalised(let shift, let scale, let bias, let groups, let epsilon, let activation):
+            try withGroupStatistics(
+                of: x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon
+            ) { statistics in
                 try body { image, rows, use in
                     let buffer = try empty([rows.count, row])
                     tmdne_group_apply(
                         address(x) + (image * height + rows.lowerBound) * row, statistics + image * 2 * x.channels,
-                        address(buffer), 1, rows.count * width, x.channels, activation.kernel)
+                        address(buffer), 1, rows.count * width, x.channels, activation.kernel, 0)
                     try use(address(buffer))
                 }
             }

@@ -59,12 +59,21 @@ package final class CPUDevice: Device {
     }
 
     package func download(_ tensor: Tensor) -> [Float] {
-        Array(UnsafeBufferPointer(start: address(tensor), count: tensor.count))
+        guard tensor.precision == .bf16 else {
+            return Array(UnsafeBufferPointer(start: address(tensor), count: tensor.count))
+        }
+        return Array(unsafeUninitializedCapacity: tensor.count) { target, count in
+            count = tensor.count
+            target.baseAddress.map { tmdne_widen_bfloats(numbers(tensor), $0, count) }
+        }
     }
 
     package func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) throws -> any ConvolutionKernel {
+        if BfloatConvolution.suits(shape, in: precision) {
+            return try BfloatConvolution(device: self, shape: shape, weights: weights, bias: bias)
+        }
         if WinogradConvolution.suits(shape) {
             return try WinogradConvolution(device: self, shape: shape, weights: weights, bias: bias)
         }
@@ -93,13 +102,14 @@ package final class CPUDevice: Device {
 
     package func groupNorm(
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
-        activation: Activation
+        activation: Activation, in precision: Precision = .fp32
     ) throws -> Tensor {
         precondition(activation == .identity || activation == .silu)
-        let result = try empty(x.shape)
+        let result = try empty(x.shape, in: precision)
         try withGroupStatistics(of: x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon) {
             tmdne_group_apply(
-                address(x), $0, address(result), x.shape[0], x.rows / x.shape[0], x.channels, activation.kernel)
+                address(x), $0, numbers(result), x.shape[0], x.rows / x.shape[0], x.channels, activation.kernel,
+                result.narrowness)
         }
         return result
     }
@@ -125,10 +135,13 @@ package final class CPUDevice: Device {
         }
     }
 
-    package func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
+    package func layerNorm(
+        _ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float, in precision: Precision = .fp32
+    ) throws -> Tensor {
         precondition(scale.count == x.channels && bias.count == x.channels)
-        let result = try empty(x.shape)
-        tmdne_layer_norm(address(x), address(scale), address(bias), address(result), x.rows, x.channels, epsilon)
+        let result = try empty(x.shape, in: precision)
+        tmdne_layer_norm(
+            address(x), address(scale), address(bias), numbers(result), x.rows, x.channels, epsilon, result.narrowness)
         return result
     }
 
@@ -139,20 +152,22 @@ package final class CPUDevice: Device {
         let keyBatch = keys.tensor.shape[0]
         let keyCount = keys.tensor.rows / keyBatch
         let model = heads * headWidth
-        precondition(batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape)
+        precondition(batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape
+                && keys.tensor.precision == values.tensor.precision)
         precondition(headWidth <= widestHead, "a head of \(headWidth) channels")
         precondition(
             [queries, keys, values].allSatisfy { $0.firstChannel >= 0 && $0.firstChannel + model <= $0.tensor.channels }
         )
         let queryCount = queries.tensor.rows / batch
-        let result = try empty([batch, queryCount, model])
+        let result = try empty([batch, queryCount, model], in: precision)
         let scratch = try pool.buffer(
             count: precision.attentionScratch(keyBatch, heads: heads, headWidth: headWidth, keys: keyCount))
         var call = tmdne_attention(
-            q: address(queries), k: address(keys), v: address(values), y: address(result), scratch: scratch.pointer,
+            q: numbers(queries), k: numbers(keys), v: numbers(values), y: numbers(result), scratch: scratch.pointer,
             batch: batch, repeat: batch / keyBatch, heads: heads, width: headWidth, queries: queryCount, keys: keyCount,
             q_stride: queries.tensor.channels, kv_stride: keys.tensor.channels,
-            scale: 1 / Float(headWidth).squareRoot(), causal: isCausal ? 1 : 0)
+            scale: 1 / Float(headWidth).squareRoot(), causal: isCausal ? 1 : 0, narrow_q: queries.tensor.narrowness,
+            narrow_kv: keys.tensor.narrowness, narrow_y: result.narrowness)
         switch precision {
         case .fp32: tmdne_attend(&call)
         case .bf16: tmdne_attend_bfloats(&call)
@@ -162,8 +177,8 @@ package final class CPUDevice: Device {
 
     package func gatedGELU(_ x: Tensor) throws -> Tensor {
         precondition(x.channels % 2 == 0)
-        let result = try empty(x.shape.dropLast() + [x.channels / 2])
-        tmdne_gated_gelu(address(x), address(result), x.rows, result.channels)
+        let result = try empty(x.shape.dropLast() + [x.channels / 2], in: precision)
+        tmdne_gated_gelu(address(x), numbers(result), x.rows, result.channels, result.narrowness)
         return result
     }
 
@@ -190,9 +205,10 @@ package final class CPUDevice: Device {
 }
 
 extension CPUDevice {
-    /// Memory for a result that an operation will fill.
-    func empty(_ shape: [Int]) throws -> Tensor {
-        Tensor(shape: shape, storage: try pool.buffer(count: shape.reduce(1, *)))
+    /// Memory for a result that an operation will fill, in a precision that this device computes in and products take.
+    func empty(_ shape: [Int], in precision: Precision = .fp32) throws -> Tensor {
+        let precision = precision.whereItFits(shape)
+        return Tensor(shape: shape, storage: try pool.buffer(count: precision.floats(of: shape)), precision: precision)
     }
 
     func buffer(of values: [Float]) throws -> CPUBuffer {
@@ -204,20 +220,66 @@ extension CPUDevice {
         return buffer
     }
 
-    /// Where a tensor of this device lies; valid while the tensor lives.
+    /// Where the floats of a tensor of this device lie; valid while the tensor lives.
     func address(_ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+        precondition(tensor.precision == .fp32, "what was rounded for products was given to something else")
+        return buffer(of: tensor).pointer
+    }
+
+    /// Where the numbers of a tensor of this device lie, in its own precision.
+    func numbers(_ tensor: Tensor) -> UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(buffer(of: tensor).pointer)
+    }
+
+    private func buffer(of tensor: Tensor) -> CPUBuffer {
         guard let buffer = tensor.storage as? CPUBuffer else {
             preconditionFailure("a tensor of another device was given to the CPU")
         }
-        return buffer.pointer
+        return buffer
     }
 
-    private func address(_ slice: TensorSlice) -> UnsafePointer<Float> {
-        UnsafePointer(address(slice.tensor) + slice.firstChannel)
+    private func numbers(_ slice: TensorSlice) -> UnsafeRawPointer {
+        UnsafeRawPointer(numbers(slice.tensor)) + slice.firstChannel * slice.tensor.precision.bytes
     }
 }
 
+extension Tensor {
+    /// Whether the kernels shall read or write bfloat16.
+    var narrowness: Int32 { precision == .bf16 ? 1 : 0 }
+}
+
 extension Precision {
+    /// Of a number.
+    var bytes: Int {
+        switch self {
+        case .fp32: 4
+        case .bf16: 2
+        }
+    }
+
+    /// The precision of a tensor of a shape: products read bfloat16 in pairs.
+    func whereItFits(_ shape: [Int]) -> Precision { (shape.last ?? 1).isMultiple(of: 2) ? self : .fp32 }
+
+    /// What a tensor takes, in floats; of bfloat16 so much that its rows can be read up to a multiple of 32.
+    func floats(of shape: [Int]) -> Int {
+        let count = shape.reduce(1, *)
+        switch self {
+        case .fp32: return count
+        case .bf16:
+            let channels = max(shape.last ?? 1, 1)
+            return (count / channels + 31) / 32 * 32 * channels / 2
+        }
+    }
+
+    /// Floats that the kernel of a product wants beside operands that are floats, if any.
+    func productScratch(rows: Int, inputs: Int) -> Int? {
+        let floats = self == .bf16 ? tmdne_bfloat_product_scratch(rows, inputs) : 0
+        return floats > 0 ? floats : nil
+    }
+
+    /// Whether products give results in this precision, and gate them.
+    func isOfResults(inputs: Int) -> Bool { self == .bf16 && tmdne_narrows_products(inputs) != 0 }
+
     /// Floats that the kernel of attention wants beside its operands.
     func attentionScratch(_ keyBatch: Int, heads: Int, headWidth: Int, keys: Int) -> Int {
         switch self {

@@ -59,10 +59,10 @@ final class PackedWeights {
             try tensor.write(to: UnsafeMutableBufferPointer(start: target, count: tensor.count))
         case .panels(let inputs, let outputs):
             tmdne_pack_panels(try source(), target, inputs, outputs)
-        case .bfloatPanels(let inputs, let outputs):
+        case .bfloatPanels(let inputs, let outputs, let taps):
             let source = try source()
             Self.withBfloats(target, count: layout.bytes(of: tensor) / 2) {
-                tmdne_pack_bfloat_panels(source, $0, inputs, outputs)
+                tmdne_pack_bfloat_panels(source, $0, inputs, outputs, taps)
             }
         case .bfloatTiles(let tile, let inputs, let outputs):
             let source = try source()
@@ -95,8 +95,8 @@ enum WeightLayout: Equatable {
     case asRead
     /// In panels of 16 outputs, for `tmdne_multiply`.
     case panels(inputs: Int, outputs: Int)
-    /// The same in bfloat16, for `tmdne_multiply_bfloats`.
-    case bfloatPanels(inputs: Int, outputs: Int)
+    /// The same in bfloat16, for `tmdne_multiply_bfloats`, or with a tap for each pixel of a kernel `tmdne_convolve_bfloats`.
+    case bfloatPanels(inputs: Int, outputs: Int, taps: Int = 1)
     /// Those of a 3x3 convolution transformed for tiles, panels of bfloat16 for each point of one.
     case bfloatTiles(tile: Int, inputs: Int, outputs: Int)
     /// As oneDNN chooses, from the layout that the tensor reads in.
@@ -106,7 +106,7 @@ enum WeightLayout: Equatable {
         switch self {
         case .asRead: tensor.count * MemoryLayout<Float>.stride
         case .panels(let inputs, let outputs): tmdne_panel_floats(inputs, outputs) * MemoryLayout<Float>.stride
-        case .bfloatPanels(let inputs, let outputs): 2 * tmdne_bfloat_panel_numbers(inputs, outputs)
+        case .bfloatPanels(let inputs, let outputs, let taps): 2 * taps * tmdne_bfloat_panel_numbers(inputs, outputs)
         case .bfloatTiles(let tile, let inputs, let outputs):
             2 * tmdne_winograd_points(tile) * tmdne_bfloat_panel_numbers(inputs, outputs)
         case .oneDNN(_, let wanted): wanted.bytes

@@ -10,6 +10,8 @@ import CKernels
 /// pictures, exists in 2.x on AVX-512 alone, and picks its way by batch and threads, so that an image's bytes would
 /// depend on its neighbours. Here a tile is computed alike wherever it stands.
 final class WinogradConvolution: ConvolutionKernel {
+    let preparesAsItReads = false
+
     private let device: CPUDevice
     private let shape: ConvolutionShape
     private let tile: Int

@@ -2,6 +2,8 @@ import CDNNL
 
 /// A convolution over `[batch, height, width, channel]`, one primitive a picture size and batch.
 final class OneDNNConvolution: ConvolutionKernel {
+    let preparesAsItReads = false
+
     private struct Key: Hashable {
         var batch: Int
         var height: Int

@@ -27,7 +27,14 @@ final class OneDNNLinear: LinearKernel {
         self.bias = try bias.map { try device.buffer(of: try $0.floats()) }
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor {
+    func gated(_ x: Tensor) throws -> Tensor {
+        try device.gatedGELU(try apply(x, adding: nil, activation: .identity))
+    }
+
+    /// In single precision: oneDNN's products are for no other.
+    func apply(
+        _ x: Tensor, adding residual: Tensor?, activation: Activation, in precision: Precision
+    ) throws -> Tensor {
         precondition(x.channels == inputs, "a product with \(inputs) inputs got \(x.shape)")
         let result = try device.empty(x.shape.dropLast() + [outputs])
         precondition(residual?.count ?? result.count == result.count, "a residual has the shape of the result")

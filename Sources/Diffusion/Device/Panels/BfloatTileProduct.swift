@@ -21,9 +21,10 @@ final class BfloatTileProduct: TileProduct {
         tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
         into result: UnsafeMutablePointer<Float>
     ) {
-        var call = tmdne_product(
-            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: tmdne_winograd_points(tile),
-            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
-        tmdne_multiply_bfloats(&call, 1)
+        var call = tmdne_product()
+        (call.x, call.panels, call.y) = (UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result))
+        (call.matrices, call.rows, call.inputs, call.outputs) = (tmdne_winograd_points(tile), tiles, inputs, outputs)
+        call.narrow_x = 1
+        tmdne_multiply_bfloats(&call)
     }
 }

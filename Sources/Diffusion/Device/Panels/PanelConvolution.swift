@@ -1,5 +1,9 @@
+import CKernels
+
 /// A 1x1 convolution of stride 1, which is a product of every pixel's channels.
 final class PanelConvolution: ConvolutionKernel {
+    let preparesAsItReads = false
+
     private let device: CPUDevice
     private let shape: ConvolutionShape
     private let linear: PanelLinear
@@ -31,9 +35,11 @@ final class PanelConvolution: ConvolutionKernel {
                     let band = first..<min(first + step, height)
                     let place = (image * height + first) * width * shape.outputs
                     try rows(image, band) {
-                        try linear.multiply(
-                            $0, rows: band.count * width, adding: residual.map { device.address($0) + place },
-                            into: device.address(result) + place, activation: .identity)
+                        var call = tmdne_product()
+                        (call.x, call.rows) = (UnsafeRawPointer($0), band.count * width)
+                        call.residual = residual.map { UnsafePointer(device.address($0) + place) }
+                        call.y = UnsafeMutableRawPointer(device.address(result) + place)
+                        try linear.multiply(call)
                     }
                 }
             }

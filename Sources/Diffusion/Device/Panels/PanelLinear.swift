@@ -17,34 +17,54 @@ final class PanelLinear: LinearKernel {
         self.bias = try bias.map { try device.buffer(of: try $0.floats()) }
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor {
+    func apply(
+        _ x: Tensor, adding residual: Tensor?, activation: Activation, in precision: Precision
+    ) throws -> Tensor {
         precondition(x.channels == inputs, "a product with \(inputs) inputs got \(x.shape)")
-        let result = try device.empty(x.shape.dropLast() + [outputs])
+        let precision = device.precision.isOfResults(inputs: inputs) ? precision : .fp32
+        let result = try device.empty(x.shape.dropLast() + [outputs], in: precision)
         precondition(residual?.count ?? result.count == result.count, "a residual has the shape of the result")
-        try multiply(
-            device.address(x), rows: x.rows, adding: residual.map(device.address), into: device.address(result),
-            activation: activation)
+        var call = tmdne_product()
+        (call.x, call.rows, call.narrow_x) = (UnsafeRawPointer(device.numbers(x)), x.rows, x.narrowness)
+        call.residual = residual.map { UnsafePointer(device.address($0)) }
+        (call.y, call.narrow_y) = (device.numbers(result), result.narrowness)
+        call.activation = activation.kernel
+        try multiply(call)
         return result
     }
 
-    /// Multiplies `rows` rows of `inputs` numbers.
-    func multiply(
-        _ x: UnsafeMutablePointer<Float>, rows: Int, adding residual: UnsafeMutablePointer<Float>?,
-        into result: UnsafeMutablePointer<Float>, activation: Activation
-    ) throws {
-        guard rows > 0 else { return }
+    func gated(_ x: Tensor) throws -> Tensor {
+        guard device.precision.isOfResults(inputs: inputs), outputs.isMultiple(of: 32) else {
+            return try device.gatedGELU(try apply(x, adding: nil, activation: .identity, in: .fp32))
+        }
+        precondition(x.channels == inputs, "a product with \(inputs) inputs got \(x.shape)")
+        let result = try device.empty(x.shape.dropLast() + [outputs / 2], in: device.precision)
+        var call = tmdne_product()
+        (call.x, call.rows, call.narrow_x) = (UnsafeRawPointer(device.numbers(x)), x.rows, x.narrowness)
+        (call.y, call.narrow_y, call.gated) = (device.numbers(result), result.narrowness, 1)
+        try multiply(call)
+        return result
+    }
+
+    /// Multiplies the rows of `call`, which says all but the sizes of the matrix, the weights and the bias.
+    func multiply(_ call: tmdne_product) throws {
+        guard call.rows > 0 else { return }
+        var call = call
+        (call.matrices, call.inputs, call.outputs) = (1, inputs, outputs)
+        call.bias = bias.map { UnsafePointer($0.pointer) }
         let layout: WeightLayout =
             switch device.precision {
             case .fp32: .panels(inputs: inputs, outputs: outputs)
             case .bf16: .bfloatPanels(inputs: inputs, outputs: outputs)
             }
+        let floats = call.narrow_x == 0 ? device.precision.productScratch(rows: call.rows, inputs: inputs) : nil
+        let scratch = try floats.map { try device.empty([$0]) }
+        call.scratch = scratch.map(device.address)
         try weights.withAddress(in: layout) { panels in
-            var call = tmdne_product(
-                x: x, panels: panels, bias: bias?.pointer, residual: residual, y: result, matrices: 1, rows: rows,
-                inputs: inputs, outputs: outputs, activation: activation.kernel)
+            call.panels = UnsafeRawPointer(panels)
             switch device.precision {
             case .fp32: tmdne_multiply(&call)
-            case .bf16: tmdne_multiply_bfloats(&call, 0)
+            case .bf16: tmdne_multiply_bfloats(&call)
             }
         }
     }

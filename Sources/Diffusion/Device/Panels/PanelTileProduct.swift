@@ -21,9 +21,9 @@ final class PanelTileProduct: TileProduct {
         tiles: Int, _ input: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
         into result: UnsafeMutablePointer<Float>
     ) {
-        var call = tmdne_product(
-            x: input, panels: weights, bias: nil, residual: nil, y: result, matrices: points,
-            rows: tiles, inputs: inputs, outputs: outputs, activation: TMDNE_IDENTITY)
+        var call = tmdne_product()
+        (call.x, call.panels, call.y) = (UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result))
+        (call.matrices, call.rows, call.inputs, call.outputs) = (points, tiles, inputs, outputs)
         tmdne_multiply(&call)
     }
 }

@@ -68,16 +68,6 @@ final class MemoryMeter {
     }
 }
 
-extension Precision {
-    /// Of a weight that is packed.
-    fileprivate var bytes: Int {
-        switch self {
-        case .fp32: 4
-        case .bf16: 2
-        }
-    }
-}
-
 /// A buffer that is counted, but not there.
 final class MeteredBuffer: TensorStorage {
     private let capacity: Int

@@ -27,13 +27,16 @@ final class SurveyDevice: Device {
     func convolution(
         _ shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor
     ) -> any ConvolutionKernel {
-        let isTransformed = WinogradConvolution.suits(shape)
+        let isDirect = BfloatConvolution.suits(shape, in: precision)
+        let isTransformed = !isDirect && WinogradConvolution.suits(shape)
         let isProduct = PanelConvolution.suits(shape)
         let weights = SurveyedWeights(
             count: isTransformed ? WinogradConvolution.transformedCount(of: shape) : weights.count,
             transformed: isTransformed ? weights.count : nil, bias: bias, meter: meter,
-            precision: isTransformed || isProduct ? precision : .fp32)
-        return SurveyConvolution(shape: shape, weights: weights, device: self)
+            precision: isDirect || isTransformed || isProduct ? precision : .fp32)
+        return isDirect
+            ? SurveyBfloatConvolution(shape: shape, weights: weights, device: self)
+            : SurveyConvolution(shape: shape, weights: weights, device: self)
     }
 
     func linear(
@@ -41,33 +44,35 @@ final class SurveyDevice: Device {
     ) -> any LinearKernel {
         let weights = SurveyedWeights(
             count: weights.count, transformed: nil, bias: bias, meter: meter, precision: precision)
-        return SurveyLinear(outputs: outputs, weights: weights, device: self)
+        return SurveyLinear(inputs: inputs, outputs: outputs, weights: weights, device: self)
     }
 
     func groupNorm(
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
-        activation: Activation
+        activation: Activation, in precision: Precision
     ) -> Tensor {
-        let result = empty(x.shape)
+        let result = empty(x.shape, in: precision)
         _ = groupScratch(x, groups: groups)
         return result
     }
 
-    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) -> Tensor { empty(x.shape) }
+    func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float, in precision: Precision) -> Tensor {
+        empty(x.shape, in: precision)
+    }
 
     func attention(
         queries: TensorSlice, keys: TensorSlice, values: TensorSlice, heads: Int, headWidth: Int, isCausal: Bool
     ) -> Tensor {
         let batch = queries.tensor.shape[0]
         let keyBatch = keys.tensor.shape[0]
-        let result = empty([batch, queries.tensor.rows / batch, heads * headWidth])
+        let result = empty([batch, queries.tensor.rows / batch, heads * headWidth], in: precision)
         _ = meter.buffer(
             count: precision.attentionScratch(
                 keyBatch, heads: heads, headWidth: headWidth, keys: keys.tensor.rows / keyBatch))
         return result
     }
 
-    func gatedGELU(_ x: Tensor) -> Tensor { empty(x.shape.dropLast() + [x.channels / 2]) }
+    func gatedGELU(_ x: Tensor) -> Tensor { empty(x.shape.dropLast() + [x.channels / 2], in: precision) }
 
     func activate(_ x: Tensor, _ activation: Activation) -> Tensor { empty(x.shape) }
 
@@ -79,8 +84,10 @@ final class SurveyDevice: Device {
         empty(a.shape.dropLast() + [a.channels + b.channels])
     }
 
-    fileprivate func empty(_ shape: [Int]) -> Tensor {
-        Tensor(shape: shape, storage: meter.buffer(count: shape.reduce(1, *)))
+    fileprivate func empty(_ shape: [Int], in precision: Precision = .fp32) -> Tensor {
+        let precision = precision.whereItFits(shape)
+        return Tensor(
+            shape: shape, storage: meter.buffer(count: precision.floats(of: shape)), precision: precision)
     }
 
     /// The statistics of a group norm, in double precision.
@@ -114,7 +121,42 @@ private final class SurveyedWeights {
     }
 }
 
+/// A convolution that rounds its input into planes.
+private final class SurveyBfloatConvolution: ConvolutionKernel {
+    let preparesAsItReads = true
+
+    private let shape: ConvolutionShape
+    private let weights: SurveyedWeights
+    private let device: SurveyDevice
+
+    init(shape: ConvolutionShape, weights: SurveyedWeights, device: SurveyDevice) {
+        self.shape = shape
+        self.weights = weights
+        self.device = device
+    }
+
+    func apply(_ x: Tensor, adding residual: Tensor?) -> Tensor { convolve(x, factor: 1) }
+
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) -> Tensor {
+        guard case .normalised(_, _, _, let groups, _, _) = preparation else {
+            return convolve(x, factor: preparation.factor)
+        }
+        return withExtendedLifetime(device.groupScratch(x, groups: groups)) { convolve(x, factor: 1) }
+    }
+
+    private func convolve(_ x: Tensor, factor: Int) -> Tensor {
+        weights.pack()
+        var call = BfloatConvolution.call(shape, size: x.shape, factor: factor)
+        let result = device.empty(
+            [call.images, shape.output(call.height), shape.output(call.width), shape.outputs])
+        _ = device.meter.buffer(count: tmdne_bfloat_convolution_scratch(&call))
+        return result
+    }
+}
+
 private final class SurveyConvolution: ConvolutionKernel {
+    let preparesAsItReads = false
+
     private let shape: ConvolutionShape
     private let weights: SurveyedWeights
     private let device: SurveyDevice
@@ -136,7 +178,7 @@ private final class SurveyConvolution: ConvolutionKernel {
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
         let result = device.empty([x.shape[0], height, width, shape.outputs])
         var statistics: MeteredBuffer?
-        if case .normalised(_, _, let groups, _, _) = preparation {
+        if case .normalised(_, _, _, let groups, _, _) = preparation {
             statistics = device.groupScratch(x, groups: groups)
         }
         let step = shape.bandRows(width: width)
@@ -167,18 +209,34 @@ private final class SurveyConvolution: ConvolutionKernel {
 }
 
 private final class SurveyLinear: LinearKernel {
+    private let inputs: Int
     private let outputs: Int
     private let weights: SurveyedWeights
     private let device: SurveyDevice
 
-    init(outputs: Int, weights: SurveyedWeights, device: SurveyDevice) {
+    init(inputs: Int, outputs: Int, weights: SurveyedWeights, device: SurveyDevice) {
+        self.inputs = inputs
         self.outputs = outputs
         self.weights = weights
         self.device = device
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) -> Tensor {
+    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation, in precision: Precision) -> Tensor {
+        multiply(x, outputs: outputs, in: device.precision.isOfResults(inputs: inputs) ? precision : .fp32)
+    }
+
+    func gated(_ x: Tensor) -> Tensor {
+        device.precision.isOfResults(inputs: inputs) && outputs.isMultiple(of: 32)
+            ? multiply(x, outputs: outputs / 2, in: device.precision)
+            : device.gatedGELU(multiply(x, outputs: outputs, in: .fp32))
+    }
+
+    private func multiply(_ x: Tensor, outputs: Int, in precision: Precision) -> Tensor {
         weights.pack()
-        return device.empty(x.shape.dropLast() + [outputs])
+        let result = device.empty(x.shape.dropLast() + [outputs], in: precision)
+        if x.precision == .fp32, let floats = device.precision.productScratch(rows: x.rows, inputs: inputs) {
+            _ = device.meter.buffer(count: floats)
+        }
+        return result
     }
 }

@@ -64,16 +64,21 @@ package final class TimedDevice: Device {
 
     package func groupNorm(
         _ x: Tensor, adding shift: Tensor?, scale: Tensor, bias: Tensor, groups: Int, epsilon: Float,
-        activation: Activation
+        activation: Activation, in precision: Precision
     ) throws -> Tensor {
         try timed(.groupNorm) {
             try base.groupNorm(
-                x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon, activation: activation)
+                x, adding: shift, scale: scale, bias: bias, groups: groups, epsilon: epsilon, activation: activation,
+                in: precision)
         }
     }
 
-    package func layerNorm(_ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
-        try timed(.layerNorm) { try base.layerNorm(x, scale: scale, bias: bias, epsilon: epsilon) }
+    package func layerNorm(
+        _ x: Tensor, scale: Tensor, bias: Tensor, epsilon: Float, in precision: Precision
+    ) throws -> Tensor {
+        try timed(.layerNorm) {
+            try base.layerNorm(x, scale: scale, bias: bias, epsilon: epsilon, in: precision)
+        }
     }
 
     package func attention(
@@ -113,6 +118,8 @@ package final class TimedDevice: Device {
 }
 
 private final class TimedConvolution: ConvolutionKernel {
+    var preparesAsItReads: Bool { base.preparesAsItReads }
+
     private let base: any ConvolutionKernel
     private let shape: ConvolutionShape
     private unowned let device: TimedDevice
@@ -152,9 +159,15 @@ private final class TimedLinear: LinearKernel {
         self.device = device
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?, activation: Activation) throws -> Tensor {
+    func apply(
+        _ x: Tensor, adding residual: Tensor?, activation: Activation, in precision: Precision
+    ) throws -> Tensor {
         try device.timed(.product, flops: Double(x.rows) * flopsPerRow) {
-            try base.apply(x, adding: residual, activation: activation)
+            try base.apply(x, adding: residual, activation: activation, in: precision)
         }
+    }
+
+    func gated(_ x: Tensor) throws -> Tensor {
+        try device.timed(.product, flops: Double(x.rows) * flopsPerRow) { try base.gated(x) }
     }
 }

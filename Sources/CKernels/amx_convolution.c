@@ -1,0 +1,131 @@
+// 3x3 convolutions in bfloat16 on AMX: at each tap a product of the pixels, whose rows are read where they lie in the picture.
+//
+// The picture is rounded into planes with a pixel of padding all around. A result's pixel is counted through the rows of
+// a plane, so that it lies as far from that of a tap wherever it is; the few that are counted in the padding are dropped.
+#if defined(__x86_64__)
+#include "CKernels.h"
+#include "parallel.h"
+
+#include <immintrin.h>
+
+#define TMDNE_NATIVE
+#define TMDNE_AMX
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
+#include "amx_product.h"
+#include "bfloat_dispatch.h"
+
+enum { PLANE_NUMBERS = 4 << 20 };  // of planes that are in memory at once
+
+struct planes {
+    const struct tmdne_convolution *c;
+    struct tmdne_product p;  // bias, residual and result of the first image
+    struct sharing sharing;
+    uint16_t *numbers;
+    size_t first_image, images, first, rows;  // rows of the result
+    size_t plane_rows, plane_width, out_height, out_width;
+    size_t image_blocks;
+};
+
+TMDNE_INLINE size_t plane_rows_of(const struct tmdne_convolution *c, size_t rows) { return c->stride * (rows - 1) + 3; }
+
+// Images, or rows of one image, that are computed at once.
+TMDNE_INLINE struct planes planes_of(const struct tmdne_convolution *c) {
+    struct planes p = {.c = c, .plane_width = c->width + 2};
+    p.out_height = (c->height - 1) / c->stride + 1, p.out_width = (c->width - 1) / c->stride + 1;
+    size_t row = p.plane_width * c->inputs, plane = plane_rows_of(c, p.out_height) * row;
+    p.images = plane < PLANE_NUMBERS ? PLANE_NUMBERS / plane : 1;
+    if (p.images > c->images) p.images = c->images;
+    size_t most = PLANE_NUMBERS / row / c->stride;
+    p.rows = plane <= PLANE_NUMBERS ? p.out_height : most < 4 ? 4 : most;
+    if (p.rows > p.out_height) p.rows = p.out_height;
+    return p;
+}
+
+// One row of a plane.
+TMDNE_INLINE void fill_row(const struct planes *p, size_t image, size_t row) {
+    const struct tmdne_convolution *c = p->c;
+    uint16_t *y = p->numbers + (image * p->plane_rows + row) * p->plane_width * c->inputs;
+    // Unsigned, so that what lies before the first is beyond the last.
+    size_t source = p->first * c->stride + row - 1, line = c->width * c->inputs, factor = c->doubled ? 2 : 1;
+    if (source >= c->height) {
+        memset(y, 0, p->plane_width * c->inputs * sizeof(uint16_t));
+        return;
+    }
+    memset(y, 0, c->inputs * sizeof(uint16_t));
+    memset(y + c->inputs + line, 0, c->inputs * sizeof(uint16_t));
+    y += c->inputs, image += p->first_image;
+    const float *x = c->x + (image * c->height / factor + source / factor) * line / factor;
+    if (!c->statistics && factor == 1) return narrow_row(x, y, line, line);
+    const double *factors = c->statistics ? c->statistics + image * 2 * c->inputs : NULL;
+    for (size_t i = 0; i < c->inputs; i += LANES) {
+        f32x16 scale = TMDNE_SPLAT(1.0f), offset = {0};
+        for (size_t lane = 0; factors && lane < LANES; lane++) {
+            scale[lane] = (float)factors[i + lane];
+            offset[lane] = (float)factors[c->inputs + i + lane];
+        }
+        for (size_t pixel = 0; pixel < c->width; pixel++) {
+            f32x16 v;
+            load16(&v, x + pixel / factor * c->inputs + i);
+            v = v * scale + offset;
+            if (c->silu) swish16(&v, 1.0f);
+            narrow16(y + pixel * c->inputs + i, &v);
+        }
+    }
+}
+
+static void fill_rows(const void *context, size_t begin, size_t end) {
+    const struct planes *p = context;
+    for (size_t index = begin; index < end; index++) fill_row(p, index / p->plane_rows, index % p->plane_rows);
+}
+
+static void convolve_tasks(const void *context, size_t begin, size_t end) {
+    const struct planes *p = context;
+    const struct tmdne_convolution *c = p->c;
+    size_t places[TASK_ROWS], positions = p->rows * p->plane_width, panels = panels_of(c->outputs);
+    struct factors factors = {
+        .panels = c->panels, .stride = c->stride * c->inputs, .tap_count = 9, .steps = c->inputs / TILE_DEPTH};
+    for (size_t tap = 0; tap < 9; tap++) factors.taps[tap] = (tap / 3 * p->plane_width + tap % 3) * c->inputs;
+    set_tiles_up();
+    for (size_t task = begin; task < end; task++) {
+        size_t block = task % p->sharing.blocks, panel = task / p->sharing.blocks * p->sharing.group_panels;
+        size_t image = block / p->image_blocks, top = block % p->image_blocks * TASK_ROWS;
+        size_t count = positions - top < TASK_ROWS ? positions - top : TASK_ROWS, last = panel + p->sharing.group_panels;
+        size_t origin = (p->first_image + image) * p->out_height + p->first;
+        for (size_t i = 0; i < count; i++) {
+            size_t row = (top + i) / p->plane_width, column = (top + i) % p->plane_width;
+            places[i] = column < p->out_width ? ((origin + row) * p->out_width + column) * c->outputs : NOWHERE;
+        }
+        factors.rows = p->numbers + (image * p->plane_rows * p->plane_width + top * c->stride) * c->inputs;
+        multiply_rows(&p->p, &factors, places, count, panel, last < panels ? last : panels);
+    }
+    release_tiles();
+}
+
+size_t tmdne_bfloat_convolution_scratch_amx(const struct tmdne_convolution *c) {
+    struct planes p = planes_of(c);
+    // What is counted beyond the last row of the last plane is read, too.
+    size_t beyond = 2 * p.plane_width + 2 + 2 * BLOCK_ROWS;
+    return (p.images * plane_rows_of(c, p.rows) * p.plane_width + beyond) * c->inputs / 2;
+}
+
+void tmdne_convolve_bfloats_amx(const struct tmdne_convolution *c) {
+    struct planes p = planes_of(c);
+    size_t images = p.images, rows = p.rows;
+    p.p = (struct tmdne_product){
+        .bias = c->bias, .residual = c->residual, .y = c->y, .outputs = c->outputs, .activation = TMDNE_IDENTITY};
+    p.numbers = (uint16_t *)c->scratch;
+    for (p.first_image = 0; p.first_image < c->images; p.first_image += images) {
+        p.images = c->images - p.first_image < images ? c->images - p.first_image : images;
+        for (p.first = 0; p.first < p.out_height; p.first += rows) {
+            p.rows = p.out_height - p.first < rows ? p.out_height - p.first : rows;
+            p.plane_rows = plane_rows_of(c, p.rows);
+            p.image_blocks = (p.rows * p.plane_width + TASK_ROWS - 1) / TASK_ROWS;
+            p.sharing = share(p.images * p.image_blocks, panels_of(c->outputs));
+            size_t numbers = p.images * p.plane_rows * p.plane_width * c->inputs;
+            tmdne_parallel(p.images * p.plane_rows, numbers, fill_rows, &p);
+            tmdne_parallel(p.sharing.blocks * p.sharing.groups, numbers * c->outputs / 8, convolve_tasks, &p);
+        }
+    }
+}
+#pragma clang attribute pop
+#endif

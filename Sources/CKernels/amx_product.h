@@ -1,0 +1,90 @@
+// What products and convolutions on AMX share: the blocks of a task.
+#pragma once
+#include "amx.h"
+#include "product.h"
+
+enum { TASK_ROWS = 384, MOST_TAPS = 9 };
+#define NOWHERE ((size_t)-1)
+
+// The rows of a task, and the panels that they meet. A row is that of a product, or a pixel of a convolution, whose inputs
+// are those of several neighbours: of each tap.
+struct factors {
+    const uint16_t *rows, *panels;
+    size_t stride;           // numbers from a row to the next
+    size_t taps[MOST_TAPS];  // numbers from a row to that of a tap
+    size_t tap_count;
+    size_t steps;  // of a tap's inputs
+};
+
+// How panels are shared out, so that there are some tasks for each thread however few rows there are.
+struct sharing {
+    size_t blocks, groups, group_panels;
+};
+
+TMDNE_INLINE struct sharing share(size_t blocks, size_t panels) {
+    size_t wanted = 4 * (size_t)omp_get_max_threads(), pairs = (panels + 1) / 2;
+    size_t groups = (wanted + blocks - 1) / blocks;
+    if (groups > pairs) groups = pairs;
+    size_t group_panels = (pairs + groups - 1) / groups * 2;
+    return (struct sharing){blocks, (panels + group_panels - 1) / group_panels, group_panels};
+}
+
+// Bias, residual and activation of the sums of two panels, or of one if there is one half.
+TMDNE_INLINE void finish_rows(
+    const struct tmdne_product *p, const float *sums, const size_t *places, size_t rows, size_t panel, size_t halves) {
+    for (size_t r = 0; r < rows; r++) {
+        if (places[r] == NOWHERE) continue;
+        for (size_t half = 0; half < halves; half++) {
+            f32x16 sum;
+            size_t column = (panel + half) * LANES, left = p->outputs - column, lanes = left < LANES ? left : LANES;
+            load16(&sum, sums + r * BLOCK_OUTPUTS + half * LANES);
+            finish(p, &sum, places[r] + column, column, lanes);
+            put16(p->y, places[r] + column, &sum, lanes, p->narrow_y);
+        }
+    }
+}
+
+// The sums of a panel of values, times the GELU of those of their gates beside them.
+TMDNE_INLINE void finish_gated(
+    const struct tmdne_product *p, const float *sums, const size_t *places, size_t rows, size_t column) {
+    f32x16 bias[2] = {{0}, {0}};
+    if (p->bias) {
+        load16(&bias[0], p->bias + column);
+        load16(&bias[1], p->bias + p->outputs / 2 + column);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        f32x16 value, gate;
+        load16(&value, sums + r * BLOCK_OUTPUTS);
+        load16(&gate, sums + r * BLOCK_OUTPUTS + LANES);
+        value += bias[0], gate += bias[1];
+        gelu16(&gate);
+        value *= gate;
+        put16(p->y, places[r] + column, &value, LANES, p->narrow_y);
+    }
+}
+
+// Multiplies the `count` rows with the panels first ..< last; the result of row r begins at places[r], or is not wanted.
+// Gated products have panels of values, which meet their gates' as well.
+TMDNE_INLINE void multiply_rows(
+    const struct tmdne_product *p, const struct factors *f, const size_t *places, size_t count, size_t first,
+    size_t last) {
+    float sums[BLOCK_ROWS * BLOCK_OUTPUTS] __attribute__((aligned(64)));
+    size_t tap_numbers = f->steps * TILE_PANEL, panel_numbers = f->tap_count * tap_numbers;
+    size_t step = p->gated ? 1 : 2, gates = p->outputs / 2 / LANES;
+    for (size_t panel = first; panel < last; panel += step) {
+        const uint16_t *left = f->panels + panel * panel_numbers;
+        const uint16_t *right = left + (p->gated ? gates : 1) * panel_numbers;
+        int halves = p->gated || panel + 1 < last ? 2 : 1;
+        for (size_t top = 0; top < count; top += BLOCK_ROWS) {
+            clear_sums();
+            for (size_t tap = 0; tap < f->tap_count; tap++)
+                add_products(
+                    f->rows + top * f->stride + f->taps[tap], f->stride, left + tap * tap_numbers,
+                    right + tap * tap_numbers, TILE_PANEL, 2 * LANES, f->steps, halves);
+            store_sums(sums, BLOCK_OUTPUTS, halves);
+            size_t rows = count - top < BLOCK_ROWS ? count - top : BLOCK_ROWS;
+            if (p->gated) finish_gated(p, sums, places + top, rows, panel * LANES);
+            else finish_rows(p, sums, places + top, rows, panel, halves);
+        }
+    }
+}
