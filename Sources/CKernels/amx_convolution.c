@@ -23,7 +23,7 @@ struct planes {
     uint16_t *numbers;
     size_t first_image, images, first, rows;  // rows of the result
     size_t plane_rows, plane_width, out_height, out_width;
-    size_t image_blocks;
+    size_t image_blocks, task_rows;
 };
 
 TMDNE_INLINE size_t plane_rows_of(const struct tmdne_convolution *c, size_t rows) { return c->stride * (rows - 1) + 3; }
@@ -88,8 +88,8 @@ static void convolve_tasks(const void *context, size_t begin, size_t end) {
     set_tiles_up();
     for (size_t task = begin; task < end; task++) {
         size_t block = task % p->sharing.blocks, panel = task / p->sharing.blocks * p->sharing.group_panels;
-        size_t image = block / p->image_blocks, top = block % p->image_blocks * TASK_ROWS;
-        size_t count = positions - top < TASK_ROWS ? positions - top : TASK_ROWS, last = panel + p->sharing.group_panels;
+        size_t image = block / p->image_blocks, top = block % p->image_blocks * p->task_rows;
+        size_t count = positions - top < p->task_rows ? positions - top : p->task_rows, last = panel + p->sharing.group_panels;
         size_t origin = (p->first_image + image) * p->out_height + p->first;
         for (size_t i = 0; i < count; i++) {
             size_t row = (top + i) / p->plane_width, column = (top + i) % p->plane_width;
@@ -119,7 +119,8 @@ void tmdne_convolve_bfloats_amx(const struct tmdne_convolution *c) {
         for (p.first = 0; p.first < p.out_height; p.first += rows) {
             p.rows = p.out_height - p.first < rows ? p.out_height - p.first : rows;
             p.plane_rows = plane_rows_of(c, p.rows);
-            p.image_blocks = (p.rows * p.plane_width + TASK_ROWS - 1) / TASK_ROWS;
+            p.task_rows = equal_rows(p.rows * p.plane_width, TASK_ROWS);
+            p.image_blocks = (p.rows * p.plane_width + p.task_rows - 1) / p.task_rows;
             p.sharing = share(p.images * p.image_blocks, panels_of(c->outputs));
             size_t numbers = p.images * p.plane_rows * p.plane_width * c->inputs;
             tmdne_parallel(p.images * p.plane_rows, numbers, fill_rows, &p);

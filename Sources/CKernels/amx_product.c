@@ -68,12 +68,13 @@ void tmdne_multiply_bfloats_amx(const struct tmdne_product *p) {
     if (p->narrow_x) most = p->rows;
     size_t outputs = p->gated ? p->outputs / 2 : p->outputs;
     for (size_t first = 0; first < p->rows; first += most) {
-        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, task_rows};
+        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, 0};
         r.p.rows = p->rows - first < most ? p->rows - first : most;
         r.p.x = (const float *)p->x + first * p->inputs;
         r.p.y = (char *)p->y + first * outputs * (p->narrow_y ? sizeof(uint16_t) : sizeof(float));
         if (p->residual) r.p.residual = p->residual + first * outputs;
-        r.sharing = share((r.p.rows + task_rows - 1) / task_rows, panels_of(outputs));
+        r.task_rows = equal_rows(r.p.rows, task_rows);
+        r.sharing = share((r.p.rows + r.task_rows - 1) / r.task_rows, panels_of(outputs));
         size_t work = r.p.rows * p->inputs;
         if (!p->narrow_x && r.sharing.groups > 1) tmdne_parallel(r.p.rows, work, round_rows, &r);
         tmdne_parallel(r.sharing.blocks * r.sharing.groups, work * p->outputs / 64, multiply_tasks, &r);

@@ -21,6 +21,12 @@ struct sharing {
     size_t blocks, groups, group_panels;
 };
 
+// Rows of a task, so that `rows` of them are shared out in equal blocks of at most so many.
+TMDNE_INLINE size_t equal_rows(size_t rows, size_t most) {
+    size_t blocks = (rows + most - 1) / most;
+    return ((rows + blocks - 1) / blocks + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
+}
+
 TMDNE_INLINE struct sharing share(size_t blocks, size_t panels) {
     size_t wanted = 4 * (size_t)omp_get_max_threads(), pairs = (panels + 1) / 2;
     size_t groups = (wanted + blocks - 1) / blocks;

@@ -115,9 +115,8 @@ TMDNE_CLONES static void apply_pieces(const void *context, size_t begin, size_t 
             }
             size_t base = image * g->pixels * channels + c;
             for (size_t pixel = first; pixel < last; pixel++) {
-                f32x16 v = {0};
-                if (lanes == 16) load16(&v, g->x + base + pixel * channels);
-                else memcpy(&v, g->x + base + pixel * channels, lanes * sizeof(float));
+                f32x16 v;
+                take16(&v, g->x + base + pixel * channels, lanes);
                 v = v * factor + offset;
                 if (g->silu) swish16(&v, 1.0f);
                 put16(g->y, base + pixel * channels, &v, lanes, g->is_narrow);
@@ -202,13 +201,13 @@ TMDNE_CLONES static void layer_norm_rows(const void *context, size_t begin, size
         }
         float inverse = 1 / sqrtf(lane_sum(&squares) / (float)channels + n->epsilon);
         for (size_t c = 0; c < channels; c += 16) {
-            size_t bytes = c < whole ? 64 : rest;
-            f32x16 v = {0}, scale = {0}, bias = {0};
-            memcpy(&v, x + c, bytes);
-            memcpy(&scale, n->scale + c, bytes);
-            memcpy(&bias, n->bias + c, bytes);
+            size_t lanes = c < whole ? LANES : channels - whole;
+            f32x16 v, scale, bias;
+            take16(&v, x + c, lanes);
+            take16(&scale, n->scale + c, lanes);
+            take16(&bias, n->bias + c, lanes);
             v = (v - mean) * inverse * scale + bias;
-            put16(n->y, row * channels + c, &v, bytes / sizeof(float), n->is_narrow);
+            put16(n->y, row * channels + c, &v, lanes, n->is_narrow);
         }
     }
 }

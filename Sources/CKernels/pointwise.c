@@ -45,14 +45,9 @@ TMDNE_CLONES static void gate_rows(const void *context, size_t begin, size_t end
         const float *value = g->x + row * 2 * g->inner, *gate = value + g->inner;
         for (size_t i = 0; i < g->inner; i += LANES) {
             size_t lanes = g->inner - i < LANES ? g->inner - i : LANES;
-            f32x16 a = {0}, b = {0};
-            if (lanes == LANES) {
-                load16(&a, value + i);
-                load16(&b, gate + i);
-            } else {
-                memcpy(&a, value + i, lanes * sizeof(float));
-                memcpy(&b, gate + i, lanes * sizeof(float));
-            }
+            f32x16 a, b;
+            take16(&a, value + i, lanes);
+            take16(&b, gate + i, lanes);
             gelu16(&b);
             a *= b;
             put16(g->y, row * g->inner + i, &a, lanes, g->is_narrow);

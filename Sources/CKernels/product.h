@@ -40,14 +40,13 @@ TMDNE_INLINE struct task task_at(const struct product *m, size_t index) {
 
 // Bias, residual and activation of one vector of a row; `lanes` of it are in the result.
 TMDNE_INLINE void finish(const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, size_t lanes) {
-    size_t bytes = lanes * sizeof(float);
-    f32x16 more = {0};
+    f32x16 more;
     if (p->bias) {
-        memcpy(&more, p->bias + column, bytes);
+        take16(&more, p->bias + column, lanes);
         *sum += more;
     }
     if (p->residual) {
-        memcpy(&more, p->residual + place, bytes);
+        take16(&more, p->residual + place, lanes);
         *sum += more;
     }
     activate16(sum, p->activation);
@@ -60,9 +59,8 @@ TMDNE_INLINE void settle(
     size_t lanes = p->outputs - column < LANES ? p->outputs - column : LANES;
     float *y = (float *)p->y + place;
     if (!is_first) {
-        f32x16 before = {0};
-        if (lanes == LANES) load16(&before, y);
-        else memcpy(&before, y, lanes * sizeof(float));
+        f32x16 before;
+        take16(&before, y, lanes);
         *sum = before + *sum;
     }
     if (is_last) finish(p, sum, place, column, lanes);

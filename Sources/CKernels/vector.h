@@ -28,6 +28,13 @@ typedef int32_t i32x16 __attribute__((vector_size(64)));
 TMDNE_INLINE void load16(f32x16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 TMDNE_INLINE void store16(float *p, const f32x16 *v) { memcpy(p, v, sizeof *v); }
 
+// Some lanes, and zeros in the others. A copy of a size that is known is a load, any other a call.
+TMDNE_INLINE void take16(f32x16 *v, const float *p, size_t lanes) {
+    *v = (f32x16){0};
+    if (lanes == LANES) load16(v, p);
+    else memcpy(v, p, lanes * sizeof(float));
+}
+
 // e^x to about 1 ulp: Cody-Waite reduction by multiples of ln 2, then the Taylor polynomial of degree 7 on |r| <= ln(2)/2.
 //
 // For x <= 88.

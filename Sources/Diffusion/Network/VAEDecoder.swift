@@ -109,6 +109,7 @@ private struct VAEAttention {
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
         let sequence = [x.shape[0], x.rows / x.shape[0], x.channels]
-        return try attention(try norm(x, in: norm.device.precision).reshaped(sequence), adding: x.reshaped(sequence)).reshaped(x.shape)
+        return try attention(try norm(x, in: norm.device.precision).reshaped(sequence), adding: x.reshaped(sequence))
+            .reshaped(x.shape)
     }
 }

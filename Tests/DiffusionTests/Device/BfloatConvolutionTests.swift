@@ -16,7 +16,9 @@ struct BfloatConvolutionTests {
         noise.values(count).map { Float(bitPattern: $0.bitPattern & 0xffff_0000) }
     }
 
-    private mutating func layer(_ shape: ConvolutionShape) throws -> (ours: BfloatConvolution, direct: OneDNNConvolution) {
+    private mutating func layer(_ shape: ConvolutionShape) throws -> (
+        ours: BfloatConvolution, direct: OneDNNConvolution
+    ) {
         let weights = WeightTensor(
             numbers(shape.outputs * shape.inputs * 9), shape: [shape.outputs, shape.inputs, 3, 3])
         let bias = WeightTensor(noise.values(shape.outputs), shape: [shape.outputs])
@@ -81,7 +83,8 @@ struct BfloatConvolutionTests {
         let all = device.download(
             try layer.apply(try device.upload(values, shape: [3, height, width, 64]), adding: nil))
         for image in 0..<3 {
-            let alone = try device.upload(Array(values[image * one..<(image + 1) * one]), shape: [1, height, width, 64])
+            let alone = try device.upload(
+                Array(values[image * one..<(image + 1) * one]), shape: [1, height, width, 64])
             let found = device.download(try layer.apply(alone, adding: nil))
             #expect(found == Array(all[image * found.count..<(image + 1) * found.count]))
         }

@@ -152,7 +152,8 @@ package final class CPUDevice: Device {
         let keyBatch = keys.tensor.shape[0]
         let keyCount = keys.tensor.rows / keyBatch
         let model = heads * headWidth
-        precondition(batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape
+        precondition(
+            batch % keyBatch == 0 && keys.tensor.shape == values.tensor.shape
                 && keys.tensor.precision == values.tensor.precision)
         precondition(headWidth <= widestHead, "a head of \(headWidth) channels")
         precondition(

@@ -22,7 +22,9 @@ final class BfloatTileProduct: TileProduct {
         into result: UnsafeMutablePointer<Float>
     ) {
         var call = tmdne_product()
-        (call.x, call.panels, call.y) = (UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result))
+        (call.x, call.panels, call.y) = (
+            UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result)
+        )
         (call.matrices, call.rows, call.inputs, call.outputs) = (tmdne_winograd_points(tile), tiles, inputs, outputs)
         call.narrow_x = 1
         tmdne_multiply_bfloats(&call)

@@ -22,7 +22,9 @@ final class PanelTileProduct: TileProduct {
         into result: UnsafeMutablePointer<Float>
     ) {
         var call = tmdne_product()
-        (call.x, call.panels, call.y) = (UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result))
+        (call.x, call.panels, call.y) = (
+            UnsafeRawPointer(input), UnsafeRawPointer(weights), UnsafeMutableRawPointer(result)
+        )
         (call.matrices, call.rows, call.inputs, call.outputs) = (points, tiles, inputs, outputs)
         tmdne_multiply(&call)
     }
