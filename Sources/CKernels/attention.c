@@ -53,12 +53,16 @@ struct columns {
     size_t row, panel;
 };
 
-// c[ROWS][16 vectors] += a[ROWS][depth] b[depth][16 vectors]; `vectors` is a constant after inlining.
+// c[ROWS][16 vectors] = a[ROWS][depth] b[depth][16 vectors], or += it; `vectors` and `is_adding` are constants after inlining.
 TMDNE_INLINE void tile(
-    size_t vectors, size_t depth, const float *a, size_t a_stride, const struct columns *b, float *c, size_t c_stride) {
+    size_t vectors, int is_adding, size_t depth, const float *a, size_t a_stride, const struct columns *b, float *c, size_t c_stride) {
     f32x16 sum[ROWS][WIDE_TILE];
-    for (size_t r = 0; r < ROWS; r++)
-        for (size_t v = 0; v < vectors; v++) load16(&sum[r][v], c + r * c_stride + LANES * v);
+    for (size_t r = 0; r < ROWS; r++) {
+        for (size_t v = 0; v < vectors; v++) {
+            if (is_adding) load16(&sum[r][v], c + r * c_stride + LANES * v);
+            else sum[r][v] = (f32x16){0};
+        }
+    }
 #pragma clang loop unroll_count(4)
     for (size_t d = 0; d < depth; d++) {
         f32x16 column[WIDE_TILE];
@@ -74,76 +78,69 @@ TMDNE_INLINE void tile(
 
 // The same for any number of columns, in tiles of up to `widest` vectors.
 TMDNE_INLINE void multiply(
-    size_t widest, size_t columns, size_t depth, const float *a, size_t a_stride, struct columns b, float *c,
+    size_t widest, int is_adding, size_t columns, size_t depth, const float *a, size_t a_stride, struct columns b, float *c,
     size_t c_stride) {
     size_t vectors = columns / LANES;
     for (; vectors >= widest; vectors -= widest, b.first += widest * b.panel, c += widest * LANES)
-        tile(widest, depth, a, a_stride, &b, c, c_stride);
+        tile(widest, is_adding, depth, a, a_stride, &b, c, c_stride);
     switch (vectors) {
-    case 3: tile(3, depth, a, a_stride, &b, c, c_stride); break;
-    case 2: tile(2, depth, a, a_stride, &b, c, c_stride); break;
-    case 1: tile(1, depth, a, a_stride, &b, c, c_stride); break;
+    case 3: tile(3, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 2: tile(2, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 1: tile(1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
     default: break;
     }
 }
 
+// What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
+struct seen {
+    f32x16 total;
+    float maximum;
+};
+
 // One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
 TMDNE_INLINE void soften(
-    float *scores, size_t count, size_t padded, float *maximum, float *total, float *output, size_t width) {
+    float *scores, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = -INFINITY;
-    f32x16 best = TMDNE_SPLAT(*maximum);
-    for (size_t i = 0; i < padded; i += 16) {
-        f32x16 v;
-        load16(&v, scores + i);
-        best = __builtin_elementwise_max(best, v);
+    float highest = greatest_of_row(scores, padded, -INFINITY);
+    if (highest > seen->maximum) {
+        f32x16 correction = TMDNE_SPLAT(seen->maximum - highest);
+        falling_exp16(&correction);
+        seen->total *= correction;
+        seen->maximum = highest;
+        for (size_t d = 0; d < width; d += LANES) {
+            f32x16 v;
+            load16(&v, output + d);
+            v *= correction;
+            store16(output + d, &v);
+        }
     }
-    float highest = best[0];
-    for (size_t lane = 1; lane < 16; lane++) highest = best[lane] > highest ? best[lane] : highest;
-    if (highest == -INFINITY) {  // nothing visible yet
+    if (seen->maximum == -INFINITY) {  // nothing visible yet
         memset(scores, 0, padded * sizeof(float));
         return;
     }
-    f32x16 sum = {0};
-    for (size_t i = 0; i < padded; i += 16) {
+    f32x16 total = {0};
+    for (size_t i = 0; i < padded; i += LANES) {
         f32x16 weight;
         load16(&weight, scores + i);
-        weight -= highest;
+        weight -= seen->maximum;
         falling_exp16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
-        sum += weight;
+        total += weight;
         store16(scores + i, &weight);
     }
+    seen->total += total;
     memset(scores + count, 0, (padded - count) * sizeof(float));
-    float added = 0;
-    for (size_t lane = 0; lane < 16; lane++) added += sum[lane];
-    f32x16 correction = TMDNE_SPLAT(*maximum == -INFINITY ? 0.0f : *maximum - highest);
-    exp16(&correction);
-    if (*maximum == -INFINITY) correction = TMDNE_SPLAT(0.0f);
-    for (size_t d = 0; d < width; d += 16) {
-        f32x16 v;
-        load16(&v, output + d);
-        v *= correction;
-        store16(output + d, &v);
-    }
-    *total = *total * correction[0] + added;
-    *maximum = highest;
 }
-
-// Up to ROWS queries between two blocks of keys: what they have seen so far.
-struct rows {
-    float maximum[ROWS], total[ROWS];
-};
 
 // Lets the queries `first` ..< `first` + rows meet the keys `key` ..< `key` + count.
 TMDNE_INLINE void meet(
-    size_t widest, const struct packed *p, const float *keys, const float *query, float *output, struct rows *seen,
+    size_t widest, const struct packed *p, const float *keys, const float *query, float *output, struct seen *seen,
     size_t first, size_t rows, size_t key, size_t count) {
     const struct tmdne_attention *a = p->a;
     float scores[ROWS * KEY_BLOCK] __attribute__((aligned(64)));
     size_t padded = round16(count);
     const float *values = keys + a->width * p->padded_keys;
-    memset(scores, 0, sizeof scores);
     struct columns panels = {keys + key * a->width, LANES, LANES * a->width};
-    multiply(widest, padded, a->width, query, a->width, panels, scores, KEY_BLOCK);
+    multiply(widest, 0, padded, a->width, query, a->width, panels, scores, KEY_BLOCK);
     for (size_t r = 0; r < rows; r++) {
         size_t visible = count;
         if (a->causal) {
@@ -151,11 +148,10 @@ TMDNE_INLINE void meet(
             visible = before < count ? before : count;
         }
         soften(
-            scores + r * KEY_BLOCK, visible, padded, &seen->maximum[r], &seen->total[r], output + r * p->padded_width,
-            p->padded_width);
+            scores + r * KEY_BLOCK, visible, padded, &seen[r], output + r * p->padded_width, p->padded_width);
     }
     struct columns weighted = {values + key * p->padded_width, p->padded_width, LANES};
-    multiply(widest, p->padded_width, count, scores, KEY_BLOCK, weighted, output, p->padded_width);
+    multiply(widest, 1, p->padded_width, count, scores, KEY_BLOCK, weighted, output, p->padded_width);
 }
 
 TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, size_t end) {
@@ -163,7 +159,7 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
     size_t blocks = (a->queries + QUERY_BLOCK - 1) / QUERY_BLOCK, model = a->heads * a->width;
     // Rows beyond the last query of a tile are computed and ignored: their memory is there.
     float query[QUERY_BLOCK * MAX_WIDTH], output[QUERY_BLOCK * MAX_WIDTH] __attribute__((aligned(64)));
-    struct rows seen[QUERY_BLOCK / ROWS];
+    struct seen seen[QUERY_BLOCK];
     for (size_t task = begin; task < end; task++) {
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERY_BLOCK;
         size_t count = a->queries - first < QUERY_BLOCK ? a->queries - first : QUERY_BLOCK;
@@ -174,20 +170,21 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
         memset(query, 0, QUERY_BLOCK * a->width * sizeof(float));
         for (size_t r = 0; r < count; r++)
             for (size_t d = 0; d < a->width; d++) query[r * a->width + d] = q[r * a->q_stride + d] * a->scale;
-        for (size_t r = 0; r < QUERY_BLOCK; r++)
-            seen[r / ROWS].maximum[r % ROWS] = -INFINITY, seen[r / ROWS].total[r % ROWS] = 0;
+        for (size_t r = 0; r < QUERY_BLOCK; r++) seen[r] = (struct seen){{0}, -INFINITY};
         for (size_t key = 0; key < a->keys; key += KEY_BLOCK) {
             size_t met = a->keys - key < KEY_BLOCK ? a->keys - key : KEY_BLOCK;
             for (size_t top = 0; top < count; top += ROWS) {
                 size_t rows = count - top < ROWS ? count - top : ROWS;
                 if (a->causal && key > first + top + rows - 1) continue;
                 meet(
-                    widest, p, keys, query + top * a->width, output + top * p->padded_width, &seen[top / ROWS],
+                    widest, p, keys, query + top * a->width, output + top * p->padded_width, &seen[top],
                     first + top, rows, key, met);
             }
         }
         for (size_t r = 0; r < count; r++) {
-            float inverse = 1 / seen[r / ROWS].total[r % ROWS];
+            float total = 0;
+            for (size_t lane = 0; lane < LANES; lane++) total += seen[r].total[lane];
+            float inverse = 1 / total;
             for (size_t d = 0; d < a->width; d++) y[r * model + d] = output[r * p->padded_width + d] * inverse;
         }
     }

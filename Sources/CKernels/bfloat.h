@@ -102,15 +102,6 @@ TMDNE_INLINE void dot16(f32x16 *sum, const uint16_t *pair, const u32x16 *column)
 #endif
 }
 
-// The greater of both, lane by lane; which of them where one is no number is left open.
-TMDNE_INLINE void greater16(f32x16 *v, const f32x16 *w) {
-#ifdef TMDNE_NATIVE
-    *v = (f32x16)_mm512_max_ps((__m512)*v, (__m512)*w);
-#else
-    *v = __builtin_elementwise_max(*v, *w);
-#endif
-}
-
 // 2^x for x <= 0, to 7.5e-5 of the value: a cubic that spreads the greatest relative error over an octave (Remez's exchange),
 // which is a twenty-fifth of what rounding to bfloat16 adds.
 TMDNE_INLINE void power16(f32x16 *v) {

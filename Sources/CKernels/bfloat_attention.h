@@ -128,15 +128,6 @@ TMDNE_INLINE void meet_columns(
 }
 #endif
 
-TMDNE_INLINE float greatest_of(const f32x16 *v) {
-    float lanes[LANES];
-    memcpy(lanes, v, sizeof lanes);
-    for (size_t step = LANES / 2; step > 0; step /= 2)
-        for (size_t lane = 0; lane < step; lane++)
-            lanes[lane] = lanes[lane] > lanes[lane + step] ? lanes[lane] : lanes[lane + step];
-    return lanes[0];
-}
-
 // What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
 struct seen {
     f32x16 total;
@@ -148,23 +139,7 @@ TMDNE_INLINE void soften(
     float *scores, uint16_t *weights, size_t count, size_t padded, float scale, struct seen *seen, float *output,
     size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = HIDDEN;
-    // Two at a time, since a comparison takes longer than a load.
-    f32x16 best = TMDNE_SPLAT(HIDDEN), other = best;
-    size_t pairs = padded / (2 * LANES) * 2 * LANES;
-    for (size_t i = 0; i < pairs; i += 2 * LANES) {
-        f32x16 v, w;
-        load16(&v, scores + i);
-        load16(&w, scores + i + LANES);
-        greater16(&best, &v);
-        greater16(&other, &w);
-    }
-    if (pairs < padded) {
-        f32x16 v;
-        load16(&v, scores + pairs);
-        greater16(&best, &v);
-    }
-    greater16(&best, &other);
-    float highest = greatest_of(&best);
+    float highest = greatest_of_row(scores, padded, HIDDEN);
     if (highest > seen->maximum) {
         f32x16 correction = TMDNE_SPLAT((seen->maximum - highest) * scale);
         power16(&correction);
