@@ -110,6 +110,18 @@ struct WebServiceTests {
         }
     }
 
+    @Test("images are measured from the first look at a page on, not before")
+    func firstLook() async throws {
+        try await Self.serve(RestingSweep()) { browser in
+            // As long as it takes otherwise to measure all five, many times over.
+            try await Task.sleep(for: .seconds(1))
+            #expect(try await !browser.isMeasured)
+            #expect(try await browser.get("").status == 200)
+            for _ in 0..<300 where try await !browser.isMeasured { try await Task.sleep(for: .milliseconds(100)) }
+            #expect(try await browser.isMeasured)
+        }
+    }
+
     @Test("images are measured and their thumbnails made while nobody looks")
     func curator() async throws {
         let sweep = try await RestingSweep()
@@ -138,6 +150,15 @@ private struct Browser: Sendable {
 
     func get(_ path: String) async throws -> Answer {
         try await send("GET", path)
+    }
+
+    /// Whether an image has been measured.
+    var isMeasured: Bool {
+        get async throws {
+            struct Measures: Decodable { let sharpness: [Double?] }
+            let measures = try JSONDecoder().decode(Measures.self, from: try await get("api/measures").data)
+            return measures.sharpness.contains { $0 != nil }
+        }
     }
 
     func send(_ method: String, _ path: String, _ body: String? = nil) async throws -> Answer {

@@ -19,9 +19,15 @@ struct Routes: Sendable {
     private let reader: SweepReader
     private let pictures: Pictures
     private let pages: PageMaker
+    private let onVisit: @Sendable () -> Void
 
     /// Blocks for a moment.
-    init(desk: SweepDesk, reader: SweepReader, watcher: SweepWatcher) throws {
+    ///
+    /// - Parameter onVisit: Called when a page was asked for.
+    init(
+        desk: SweepDesk, reader: SweepReader, watcher: SweepWatcher, onVisit: @escaping @Sendable () -> Void
+    ) throws {
+        self.onVisit = onVisit
         self.desk = desk
         self.reader = reader
         self.watcher = watcher
@@ -52,7 +58,8 @@ struct Routes: Sendable {
     private func addPages(to router: Router<BasicRequestContext>) {
         for page in PageMaker.Page.allCases where page != .login {
             router.get(RouterPath(page.path)) { _, _ in
-                Response.html(try pages.html(page, sweep: sweep))
+                onVisit()
+                return Response.html(try pages.html(page, sweep: sweep))
             }
         }
         router.get("/static/:name") { request, context in

@@ -64,6 +64,7 @@ package struct WebService: Service {
     private let routes: Routes
     private let curator: Curator
     private let watcher: SweepWatcher
+    private let visits: AsyncStream<Void>
     private let access: Access
     private let identity: PageIdentity?
     private let encryption: NIOSSLContext?
@@ -86,7 +87,9 @@ package struct WebService: Service {
         watcher = SweepWatcher(try SweepReader(desk.directory), logger: logger) {
             if let server = desk.server { try await server.status() } else { try reader.status() }
         }
-        routes = try Routes(desk: desk, reader: reader, watcher: watcher)
+        let (visits, visit) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        routes = try Routes(desk: desk, reader: reader, watcher: watcher) { visit.yield() }
+        self.visits = visits
         curator = try Curator(desk.directory, reviews: desk.reviews, boardReader: settings.boardReader)
         identity = try Self.identity(desk.directory, settings)
         encryption = try identity?.serverContext()
@@ -184,8 +187,11 @@ package struct WebService: Service {
         "\(settings.host.contains(":") ? "[\(settings.host)]" : settings.host):\(port)"
     }
 
+    /// Begins with the first page that is asked for, or with the first image if its writing is to be read: measures and thumbnails
+    /// are for people, and take their time from what this host renders.
     private func curate(_ images: AsyncStream<Void>) async {
         var curator = curator
+        if settings.boardReader == nil, await visits.first(where: { _ in true }) == nil { return }
         for await _ in images {
             do {
                 try await curator.catchUp()
