@@ -102,11 +102,12 @@ TMDNE_INLINE void soften(
     float *scores, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = -INFINITY;
     float highest = greatest_of_row(scores, padded, -INFINITY);
-    if (highest > seen->maximum) {
-        f32x16 correction = TMDNE_SPLAT(seen->maximum - highest);
+    float before = seen->maximum;
+    if (highest > before) seen->maximum = highest;
+    if (highest > before && before > -INFINITY) {
+        f32x16 correction = TMDNE_SPLAT(before - highest);
         falling_exp16(&correction);
         seen->total *= correction;
-        seen->maximum = highest;
         for (size_t d = 0; d < width; d += LANES) {
             f32x16 v;
             load16(&v, output + d);
@@ -182,9 +183,7 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
             }
         }
         for (size_t r = 0; r < count; r++) {
-            float total = 0;
-            for (size_t lane = 0; lane < LANES; lane++) total += seen[r].total[lane];
-            float inverse = 1 / total;
+            float inverse = 1 / lane_sum(&seen[r].total);
             for (size_t d = 0; d < a->width; d++) y[r * model + d] = output[r * p->padded_width + d] * inverse;
         }
     }

@@ -38,6 +38,11 @@ TMDNE_INLINE void narrow16(uint16_t *y, const f32x16 *v) {
 
 // Stores some lanes as the numbers of y from `place` on, rounded if those are narrow.
 TMDNE_INLINE void put16(void *y, size_t place, const f32x16 *v, size_t lanes, int is_narrow) {
+#ifdef TMDNE_NATIVE
+    __mmask16 mask = (__mmask16)((1u << lanes) - 1);
+    if (is_narrow) _mm256_mask_storeu_epi16((uint16_t *)y + place, mask, (__m256i)_mm512_cvtneps_pbh((__m512)*v));
+    else _mm512_mask_storeu_ps((float *)y + place, mask, (__m512)*v);
+#else
     if (is_narrow) {
         uint16_t narrow[LANES];
         if (lanes == LANES) {
@@ -51,22 +56,26 @@ TMDNE_INLINE void put16(void *y, size_t place, const f32x16 *v, size_t lanes, in
     } else {
         memcpy((float *)y + place, v, lanes * sizeof(float));
     }
+#endif
+}
+
+// Lays the numbers of two rows side by side.
+TMDNE_INLINE void interleave16(uint16_t *y, const uint16_t *first, const uint16_t *second) {
+#ifdef TMDNE_NATIVE
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)first));
+    __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)second));
+    _mm512_storeu_si512(y, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+#else
+    for (size_t lane = 0; lane < LANES; lane++) y[2 * lane] = first[lane], y[2 * lane + 1] = second[lane];
+#endif
 }
 
 // Rounds two rows and lays their numbers side by side: what stands in one lane is a pair.
 TMDNE_INLINE void narrow_pairs(uint16_t *y, const f32x16 *first, const f32x16 *second) {
-#ifdef TMDNE_NATIVE
-    // Each converted half holds sixteen numbers; a lane of the result is 16 bits of each.
-    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)*first));
-    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)*second));
-    __m512i pairs = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-    memcpy(y, &pairs, sizeof pairs);
-#else
     uint16_t halves[2][LANES];
     narrow16(halves[0], first);
     narrow16(halves[1], second);
-    for (size_t lane = 0; lane < LANES; lane++) y[2 * lane] = halves[0][lane], y[2 * lane + 1] = halves[1][lane];
-#endif
+    interleave16(y, halves[0], halves[1]);
 }
 
 // Rounds `count` numbers; `padded` of the result are written, those beyond as zeros.

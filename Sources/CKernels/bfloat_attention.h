@@ -40,16 +40,29 @@ TMDNE_INLINE struct packed packing_of(const struct tmdne_attention *a) {
 // `count` numbers of x from `place` on, rounded unless they are, and zeros up to `padded`.
 TMDNE_INLINE void take_row(
     const void *x, size_t place, int is_narrow, uint16_t *row, size_t count, size_t padded) {
+#ifdef TMDNE_AMX
+    // Filled up to whole vectors, which copies of any size would take a call each for.
+    for (size_t i = 0; i < padded; i += LANES) {
+        __mmask16 mask = i + LANES <= count ? 0xffff : i < count ? (__mmask16)((1u << (count - i)) - 1) : 0;
+        if (is_narrow) {
+            _mm256_storeu_si256((__m256i *)(row + i), _mm256_maskz_loadu_epi16(mask, (const uint16_t *)x + place + i));
+        } else {
+            f32x16 v = (f32x16)_mm512_maskz_loadu_ps(mask, (const float *)x + place + i);
+            narrow16(row + i, &v);
+        }
+    }
+#else
     if (!is_narrow) return narrow_row((const float *)x + place, row, count, padded);
     memcpy(row, (const uint16_t *)x + place, count * sizeof(uint16_t));
     memset(row + count, 0, (padded - count) * sizeof(uint16_t));
+#endif
 }
 
 // Keys as [keys / 16][pairs of channels][16][2], values as [pairs of keys][width][2]; zeros where there are none.
 TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
     const struct packed *p = context;
     const struct tmdne_attention *a = p->a;
-    uint16_t row[WIDTH];
+    uint16_t row[WIDTH], values_of[2][WIDTH];
     for (size_t head = begin; head < end; head++) {
         size_t offset = head / a->heads * a->keys * a->kv_stride + head % a->heads * a->width;
         uint16_t *keys = p->numbers + head * p->head_numbers, *values = keys + p->key_panels * p->pairs * 2 * LANES;
@@ -60,9 +73,12 @@ TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
             take_row(a->k, offset + key * a->kv_stride, a->narrow_kv, row, a->width, 2 * p->pairs);
             uint16_t *panel = keys + key / LANES * p->pairs * 2 * LANES + key % LANES * 2;
             for (size_t d = 0; d < p->pairs; d++) memcpy(panel + d * 2 * LANES, row + 2 * d, 2 * sizeof(uint16_t));
-            take_row(a->v, offset + key * a->kv_stride, a->narrow_kv, row, a->width, p->padded_width);
-            uint16_t *pairs = values + key / 2 * p->padded_width * 2 + key % 2;
-            for (size_t d = 0; d < p->padded_width; d++) pairs[2 * d] = row[d];
+            take_row(a->v, offset + key * a->kv_stride, a->narrow_kv, values_of[key % 2], a->width, p->padded_width);
+            if (key + 1 == a->keys && key % 2 == 0) memset(values_of[1], 0, sizeof values_of[1]);
+            else if (key % 2 == 0) continue;
+            uint16_t *pairs = values + key / 2 * p->padded_width * 2;
+            for (size_t d = 0; d < p->padded_width; d += LANES)
+                interleave16(pairs + 2 * d, values_of[0] + d, values_of[1] + d);
         }
     }
 }
@@ -140,11 +156,12 @@ TMDNE_INLINE void soften(
     size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = HIDDEN;
     float highest = greatest_of_row(scores, padded, HIDDEN);
-    if (highest > seen->maximum) {
-        f32x16 correction = TMDNE_SPLAT((seen->maximum - highest) * scale);
+    float before = seen->maximum;
+    if (highest > before) seen->maximum = highest;
+    if (highest > before && before > HIDDEN) {
+        f32x16 correction = TMDNE_SPLAT((before - highest) * scale);
         power16(&correction);
         seen->total *= correction;
-        seen->maximum = highest;
         for (size_t d = 0; d < width; d += LANES) {
             f32x16 v;
             load16(&v, output + d);
@@ -228,9 +245,7 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
             }
         }
         for (size_t r = 0; r < count; r++) {
-            float total = 0;
-            for (size_t lane = 0; lane < LANES; lane++) total += seen[r].total[lane];
-            float inverse = 1 / total;
+            float inverse = 1 / lane_sum(&seen[r].total);
             for (size_t d = 0; d < a->width; d += LANES) {
                 f32x16 v;
                 load16(&v, output + r * p->padded_width + d);

@@ -164,12 +164,6 @@ struct layer_norm {
     int is_narrow;
 };
 
-TMDNE_INLINE float lane_sum(const f32x16 *v) {
-    float sum = 0;
-    for (size_t lane = 0; lane < 16; lane++) sum += (*v)[lane];
-    return sum;
-}
-
 TMDNE_CLONES static void layer_norm_rows(const void *context, size_t begin, size_t end) {
     const struct layer_norm *n = context;
     size_t channels = n->channels, whole = channels / 16 * 16, rest = (channels - whole) * sizeof(float);
