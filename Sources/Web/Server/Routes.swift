@@ -23,7 +23,12 @@ struct Routes: Sendable {
 
     /// Blocks for a moment.
     ///
-    /// - Parameter onVisit: Called when a page was asked for.
+    /// - Parameters:
+    ///   - desk: The sweep.
+    ///   - reader: Of its database.
+    ///   - watcher: What tells of changes.
+    ///   - onVisit: Called when a page was asked for.
+    /// - Throws: ``CoordinatorError`` when the database can't be read, ``WebError`` when a template is damaged.
     init(
         desk: SweepDesk, reader: SweepReader, watcher: SweepWatcher, onVisit: @escaping @Sendable () -> Void
     ) throws {
