@@ -30,7 +30,14 @@ package final class CPUDevice: Device {
 
     package var label: String {
         let threads = tmdne_thread_count()
-        return "cpu (\(OneDNNLibrary.instructionSet), \(threads) \(threads == 1 ? "thread" : "threads"))"
+        return "cpu (\(instructionSet), \(threads) \(threads == 1 ? "thread" : "threads"))"
+    }
+
+    /// What decides on the order of additions: oneDNN's choice, or in bfloat16 that of our own kernels, which may not use AMX where
+    /// the system does not let this process.
+    private var instructionSet: String {
+        guard precision == .bf16, Self.isFastInBfloat else { return OneDNNLibrary.instructionSet }
+        return tmdne_has_amx() != 0 ? "AMX" : "AVX-512 with bf16"
     }
 
     package var widestHead: Int { tmdne_attention_widest() }
