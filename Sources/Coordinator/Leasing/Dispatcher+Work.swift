@@ -82,7 +82,7 @@ extension Dispatcher {
 
     /// Pending cells, or near the end a copy of what another worker is slow with.
     private func grantCells(to identity: String, limit: Int) async throws -> Grant? {
-        let hasCompany = guests.values.contains { $0.identity != identity }
+        let hasCompany = book.hasCompany(identity)
         let grant = try await store.claim(
             lease: surroundings.makeLease(), identity: identity, hasCompany: hasCompany, limit: limit)
         guard grant == nil, hasCompany, settings.copiesSlowLeases, book.leases(of: identity).isEmpty else {
