@@ -143,6 +143,38 @@ struct LeaseBookTests {
         }
     }
 
+    @Test("whose engine is stuck gets nothing and is nobody's company until a beat tells otherwise")
+    func stuckEngine() throws {
+        let (lease, next) = (try Fixtures.lease(1), try Fixtures.lease(2))
+        let beat = Beat(lease: lease, cell: nil, step: 1, steps: 4)
+        var book = workingBook(lease)
+        _ = book.joined(Fixtures.emmy, on: 2, naming: [], now: start)
+        for second in 0...700 {
+            for (identity, line) in [(Fixtures.ada, 1), (Fixtures.emmy, 2)] {
+                book.heard(identity, on: line, at: at(Double(second)))
+            }
+            _ = book.beat(beat, from: Fixtures.ada, now: at(Double(second)))
+            _ = book.tick(now: at(Double(second)))
+        }
+        func isGranted(_ book: LeaseBook) -> Bool {
+            if case .cells = book.allowance(for: Fixtures.ada, pending: 9, now: at(701)) { true } else { false }
+        }
+        #expect(book.isEmpty && !isGranted(book))
+        #expect(book.quarantine(of: Fixtures.ada, now: at(701))?.contains("no progress") == true)
+        #expect(!book.hasCompany(Fixtures.emmy) && book.hasCompany(Fixtures.ada))
+        #expect(book.allowance(for: Fixtures.emmy, pending: 9, now: at(701)) == .cells(atMost: 256))
+        _ = book.joined(Fixtures.ada, on: 3, naming: [], now: at(702))
+        #expect(book.beat(beat, from: Fixtures.ada, now: at(703)) == [lease])
+        #expect(!isGranted(book))
+
+        var idle = book
+        _ = idle.beat(Beat(lease: nil, cell: nil, step: 0, steps: 0), from: Fixtures.ada, now: at(704))
+        #expect(isGranted(idle) && idle.hasCompany(Fixtures.emmy))
+        #expect(book.granted(next, to: Fixtures.ada, on: 3, of: size, now: at(704)) == nil)
+        _ = book.beat(Beat(lease: next, cell: nil, step: 1, steps: 4), from: Fixtures.ada, now: at(705))
+        #expect(isGranted(book))
+    }
+
     @Test("after the coordinator was suspended, who gave it up has a minute to come back")
     func amnesty() throws {
         let lease = try Fixtures.lease(1)

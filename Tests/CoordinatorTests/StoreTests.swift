@@ -340,6 +340,37 @@ struct StoreTests {
         try await fixture.checkInvariants()
     }
 
+    @Test("who comes back with a lease that expired was not dead: what its cell was blamed for is taken back, once")
+    func absolution() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 1))
+        let cell = try await fixture.claim(1).cells[0].key
+        let counts = "SELECT state, crashes, deaths FROM cell"
+        #expect(try await fixture.end(1, .expired, blaming: cell) == nil)
+        for lease in 2...3 {
+            _ = try await fixture.claim(lease, by: Fixtures.emmy)
+            #expect(try await fixture.end(lease, .expired, blaming: cell) == (lease == 3 ? cell : nil))
+        }
+        #expect(try await fixture.query(counts) == [#""failed"|3|3"#])
+
+        // Of another worker's lease nobody can tell, nor of one that was revoked.
+        try await fixture.store.absolve([Fixtures.lease(1), Fixtures.lease(9)], of: Fixtures.emmy)
+        #expect(try await fixture.query(counts) == [#""failed"|3|3"#])
+        for _ in 1...2 {
+            try await fixture.store.absolve([Fixtures.lease(1)], of: Fixtures.ada)
+            #expect(try await fixture.query(counts) == [#""pending"|2|2"#])
+        }
+        try await fixture.checkInvariants()
+        _ = try await fixture.claim(4)
+        #expect(try await fixture.end(4, .revoked, blaming: cell) == cell)
+        try await fixture.store.absolve([Fixtures.lease(4)], of: Fixtures.ada)
+        #expect(try await fixture.query(counts) == [#""failed"|3|3"#])
+        // Two deaths of another worker are not forgiven with one's own; a late image settles it all.
+        _ = try await fixture.commit(cell, under: 1)
+        try await fixture.store.absolve([Fixtures.lease(2)], of: Fixtures.emmy)
+        #expect(try await fixture.query(counts) == [#""done"|3|3"#])
+        try await fixture.checkInvariants()
+    }
+
     @Test("names are made unique, and kept by the worker that had them")
     func names() async throws {
         let fixture = try await StoreFixture(workers: [])

@@ -1,6 +1,8 @@
 import SharedModel
 import Testing
 
+@testable import Coordinator
+
 /// Each protection by itself, against the fault that it is there for, and what comes of the fault without it.
 @Suite("Simulator: protections")
 struct ProtectionTests {
@@ -57,6 +59,17 @@ struct ProtectionTests {
             let late = outcomes.count { $0.seconds > 5000 || !$0.violations.isEmpty }
             #expect(isProtected ? late == 0 : late > 0)
         }
+    }
+
+    @Test("a worker that is cut off or asleep again and again with its only cell gets nobody parked")
+    func absences() async throws {
+        let outcomes = try await outcomes { scenario in
+            (scenario.rows, scenario.guidances, scenario.paces) = (1, 1, [120])
+            (scenario.faults, scenario.between, scenario.trouble) = ([.partition, .workerFreeze], 60, 900)
+        }
+        #expect(outcomes.allSatisfy { $0.violations.isEmpty && $0.parked == 0 })
+        // Else the cell would not have been in danger.
+        #expect(outcomes.contains { expired([$0]) >= SweepStore.crashLimit })
     }
 
     @Test("a coordinator that was stopped for a while takes nobody's lease away")

@@ -20,6 +20,8 @@ final class Simulation {
         var rendered: [CellKey] = []
         /// Failures that workers reported.
         var failures = 0
+        /// Sound cells that were parked, each as often as that happened.
+        var parked = 0
         /// State and reason of every attempt.
         var attempts: [String] = []
     }
@@ -73,6 +75,7 @@ final class Simulation {
     private var coordinatorLife = 0
     private var isOver = false
     private var retries = 0
+    private var blame: Blame
     private var outcome = Outcome()
 
     private init(_ scenario: Scenario, folder: URL) {
@@ -86,6 +89,7 @@ final class Simulation {
         currentLink = workers.map { _ in nil }
         frozenUntil = workers.map { _ in 0 }
         partitionedUntil = workers.map { _ in 0 }
+        blame = Blame(workers: workers.count)
     }
 
     /// Runs a scenario in a directory of its own, which is gone afterwards.
@@ -111,7 +115,7 @@ final class Simulation {
             outcome.events += 1
             try await happen(event)
             collect()
-            if coordinator.hasEnded { try await concludeOrRetry() }
+            if coordinator.isRunning, coordinator.hasEnded { try await concludeOrRetry() }
         }
         outcome.seconds = clock.now
         if !isOver { outcome.violations.append("the sweep did not end") }
@@ -132,6 +136,7 @@ final class Simulation {
             guard let worker = links[link]?.worker, isCurrent(link) else { return }
             guard coordinator.isRunning else { return lose(link, why: "refused", within: 0.1) }
             coordinator.connected(link)
+            blame.joined(worker)
             grant(workers[worker].connected(), to: worker)
         case .toCoordinator(let event, let link):
             guard links[link]?.isCut == false else { return }
@@ -143,6 +148,7 @@ final class Simulation {
         case .toWorker(let message, let link):
             guard let worker = links[link]?.worker, links[link]?.isCut == false, isCurrent(link) else { return }
             if isLater(event, than: frozenUntil[worker]) { return }
+            if case .grant(let it) = message { blame.received(it.lease, by: worker) }
             grant(workers[worker].received(message), to: worker)
         case .closedAtCoordinator(let link):
             if isLater(event, than: coordinatorFrozenUntil) { return }
@@ -225,7 +231,13 @@ final class Simulation {
             for output in outputs {
                 switch output {
                 case .message(let message):
-                    if case .ack(let ack) = message, ack.outcome == .stored { outcome.doneAfter = clock.now }
+                    if case .ack(let ack) = message, ack.outcome == .stored {
+                        outcome.doneAfter = clock.now
+                        blame.stored(ack.cell)
+                    }
+                    if case .grant(let it) = message, let worker = links[id]?.worker {
+                        blame.granted(it, to: worker)
+                    }
                     guard var link = links[id], !link.isCut else { continue }
                     link.arrival.down = arrival(after: link.arrival.down, worker: link.worker)
                     links[id] = link
@@ -306,6 +318,7 @@ final class Simulation {
         case .vanish:
             let last = workers.count - 1
             guard last >= 2, workers[last].isRunning else { return }
+            blame.died(last, holding: workers[last].held)
             workers[last].crash()
             lives[last] += 1
             if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
@@ -318,12 +331,14 @@ final class Simulation {
             workers[worker].hang()
             // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
             guard workers[worker].isHung else { return }
+            blame.died(worker, holding: workers[worker].held)
             agenda.plan(.endHung(worker: worker, life: lives[worker]), at: clock.now + 7200)
         }
     }
 
     private func crash(_ worker: Int) {
         guard workers[worker].isRunning else { return }
+        if !workers[worker].isHung { blame.died(worker, holding: workers[worker].held) }
         workers[worker].crash()
         lives[worker] += 1
         frozenUntil[worker] = 0
@@ -341,11 +356,20 @@ final class Simulation {
         for id in links.keys.sorted() { lose(id, why: "the coordinator has ended", within: 1) }
         let failed = Set(try coordinator.query("SELECT key FROM cell WHERE state = 'failed'"))
         let innocent = failed.subtracting([scenario.poison?.hex, scenario.badCell?.hex].compactMap(\.self))
+        outcome.parked += innocent.count
+        for row in try coordinator.query("SELECT key, reason FROM cell WHERE state = 'failed'") {
+            let parts = row.split(separator: "|", maxSplits: 1).map(String.init)
+            guard innocent.contains(parts[0]), let key = CellKey(hex: parts[0]) else { continue }
+            if !blame.explains(key, failures: workers.map { it in it.failed.count { $0 == key } }) {
+                outcome.violations.append("cell \(key) was parked for what it had no part in: \(parts[1])")
+            }
+        }
+        blame.forget()
         guard !innocent.isEmpty, retries < 3 else {
             isOver = true
             return
         }
-        // While things go wrong, chance may park them again and again.
+        // While things go wrong, chance may park them again and again; afterwards a retry must do.
         if clock.now > scenario.trouble { retries += 1 }
         agenda.plan(.startCoordinator(retriesFailed: true), at: clock.now + 1)
         for worker in workers.indices {

@@ -18,14 +18,10 @@ struct SimulatorTests {
     )
     func anything(seed: UInt64) async throws {
         let outcome = try await Simulation.run(.anything(seed))
-        // A sound cell that is its workers' only one when they happen to die is parked like a culprit, and waits for
-        // `tmdne retry`: in none of the first 120 seeds, but in number 505 and 1475.
-        let parked = outcome.violations.filter { $0.hasPrefix("cell ") && $0.hasSuffix(" is failed") }
-        withKnownIssue("chance parks a sound cell", isIntermittent: true) {
-            #expect(parked == [], "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator")
-        }
+        // By right: see ``Blame``. Each was done after `tmdne retry`, or it would be a violation.
+        if outcome.parked > 0 { print("seed \(seed): \(outcome.parked) sound cells parked, done after a retry") }
         #expect(
-            outcome.violations.filter { !parked.contains($0) } == [],
+            outcome.violations == [],
             "replay with TMDNE_SEED=\(seed) scripts/test --filter Simulator; \(outcome.seconds) s, \(outcome.events) events"
         )
     }

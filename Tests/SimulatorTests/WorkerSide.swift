@@ -53,7 +53,11 @@ struct WorkerSide {
     private(set) var acknowledged: [CellKey] = []
     /// Images that were rendered to their end, the same cell as often as that happened.
     private(set) var rendered: [CellKey] = []
+    /// Cells that failed here and are sound.
+    private(set) var failed: [CellKey] = []
     private(set) var ending: SessionEnding?
+    /// What it was granted in this life.
+    private var grants: [LeaseID: Set<CellKey>] = [:]
 
     init(number: Int, scenario: Scenario, secret: JoinSecret) {
         self.number = number
@@ -66,6 +70,9 @@ struct WorkerSide {
     }
 
     var isRunning: Bool { session != nil }
+
+    /// The cells of each lease that it has not lost.
+    var held: [Set<CellKey>] { session?.leases.live.compactMap { grants[$0] } ?? [] }
 
     mutating func start(random: inout SplitMix) -> [Wish] {
         let hello = Hello(
@@ -88,6 +95,7 @@ struct WorkerSide {
         timers = [:]
         jobs = []
         lost = []
+        grants = [:]
         (isWindingDown, isWorking, isHung) = (false, false, false)
         beat = Beat(lease: nil, cell: nil, step: 0, steps: 0)
         if scenario.losesSpools { spool = [] }
@@ -107,7 +115,8 @@ struct WorkerSide {
     }
 
     mutating func received(_ message: CoordinatorMessage) -> [Wish] {
-        after { $0.received(message) }
+        if case .grant(let grant) = message { grants[grant.lease] = Set(grant.cells.map(\.key)) }
+        return after { $0.received(message) }
     }
 
     mutating func closed(because reason: String) -> [Wish] {
@@ -149,6 +158,7 @@ struct WorkerSide {
         if job.step == 2, granted.key == scenario.badCell || isSick {
             (jobs[0].next, jobs[0].step) = (job.next + 1, 0)
             let reason = "The cell can't be rendered."
+            if granted.key != scenario.badCell { failed.append(granted.key) }
             return wishes + after { $0.reported(.failed(job.grant.lease, granted.key, reason: reason)) } + work()
         }
         guard job.step > 4 else { return wishes + work() }

@@ -82,5 +82,46 @@ extension EndToEnd {
                 #expect(spooled.allSatisfy { !"\($0)".hasSuffix(".png") })
             }
         }
+
+        @Test(
+            "a coordinator that is killed between an answer and anything that follows has stored what it acknowledged",
+            .enabled("a slow database needs strace") { DiskFaultTests.canTrace },
+            .timeLimit(.minutes(Soak.size(3, soak: 20))))
+        func answersAfterCommit() async throws {
+            let rounds = Soak.runs(4, soak: 40)
+            let sweep = SmallSweep(guidances: Soak.runs(20, soak: 100))
+            // Each page that SQLite writes takes its time, so that a commit that was announced too soon is caught half-way.
+            let slow = [
+                "strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e",
+                "inject=pwrite64:delay_enter=20000",
+            ]
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                var (coordinator, token) = try await sandbox.coordinator(
+                    "sweep.yaml", at: "127.0.0.1:0", ["--output", "out"], behind: slow)
+                let port = try JoinToken(parsing: token).port
+                let worker = try sandbox.start("worker", token, "--cache", "cache", "--verbose")
+                for round in 1...rounds {
+                    let known = worker.acknowledged.count
+                    try await eventually("another acknowledgement", every: .microseconds(200)) {
+                        worker.acknowledged.count > known ? () : nil
+                    }
+                    coordinator.killTraced()
+                    _ = try await coordinator.end()
+                    #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: worker.acknowledged), "round \(round)")
+                    let wrapper = round < rounds ? slow : []
+                    coordinator = try await sandbox.coordinator("out", at: "127.0.0.1:\(port)", [], behind: wrapper)
+                        .process
+                }
+                #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
+                #expect(try await worker.end() == 0)
+                let audit = try SweepAudit(sandbox, "out")
+                try audit.expectWhole(cells: sweep.cells)
+                #expect(audit.done.isSuperset(of: worker.acknowledged))
+            }
+            Soak.record(
+                "coordinator killed as it answers", injectedBy: "SIGKILL, `strace` delays pwrite64", runs: rounds,
+                "whole")
+        }
     }
 }

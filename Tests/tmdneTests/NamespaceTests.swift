@@ -43,6 +43,10 @@ extension EndToEnd {
                 try await Task.sleep(for: cut)
                 let during = workers[victim - 1].acknowledged.count
                 #expect(during - before <= 1, "nothing comes through a cut line")
+                if cut > .seconds(45), coordinator.isRunning {
+                    let lost = try SweepAudit(sandbox, "out").expiredLeases(of: "host-\(victim)")
+                    #expect(lost > 0, "after 30 s of silence its cells are others'")
+                }
                 try await hosts.join(victim)
                 #expect(try await coordinator.end(within: .seconds(200)) == 0, "\(coordinator.complaints)")
                 for worker in workers {

@@ -41,12 +41,24 @@ extension Dispatcher {
         guests[connection.id] = Guest(
             connection: connection, identity: hello.identity, name: name, token: token.sha256)
         await write(joined.ended)
+        await absolve(hello, of: joined.kept)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
         events.yield(.workerJoined(name: name, device: hello.device))
         return .welcome(
             Welcome(
                 version: WireLimits.protocolVersion, program: settings.program, sweep: sweep, name: name,
                 heartbeatSeconds: settings.heartbeatSeconds, leases: joined.kept))
+    }
+
+    /// A worker that names a lease which has ended was only not heard of: its cells killed nobody.
+    private func absolve(_ hello: Hello, of kept: [LeaseID]) async {
+        let ended = hello.leases.filter { !kept.contains($0) }
+        guard !ended.isEmpty else { return }
+        do {
+            try await store.absolve(ended, of: hello.identity)
+        } catch {
+            await storageFailed(error)
+        }
     }
 
     /// Answers a claim.
@@ -82,7 +94,7 @@ extension Dispatcher {
 
     /// Pending cells, or near the end a copy of what another worker is slow with.
     private func grantCells(to identity: String, limit: Int) async throws -> Grant? {
-        let hasCompany = guests.values.contains { $0.identity != identity }
+        let hasCompany = book.hasCompany(identity)
         let grant = try await store.claim(
             lease: surroundings.makeLease(), identity: identity, hasCompany: hasCompany, limit: limit)
         guard grant == nil, hasCompany, settings.copiesSlowLeases, book.leases(of: identity).isEmpty else {

@@ -30,11 +30,12 @@ extension LeaseBook {
         guard leases(of: identity).count < WireLimits.leases else {
             return .nothing(because: "The worker holds as many leases as it may.")
         }
+        if isStuck(identity) { return .nothing(because: Self.stuck) }
         let record = records[identity]
-        let company = connectedIdentities
         // Who is alone is needed, sick or not.
-        guard company.contains(where: { $0 != identity }) else { return .cells(atMost: WireLimits.grantedCells) }
+        guard hasCompany(identity) else { return .cells(atMost: WireLimits.grantedCells) }
         if let reason = quarantine(of: identity, now: now) { return .nothing(because: reason) }
+        let company = connectedIdentities.filter { !isStuck($0) }
         if record?.isOnTrial == true { return .cells(atMost: 1) }
         guard let mean = record?.pace.mean, mean > 0 else { return .cells(atMost: Self.trial) }
         let known = company.compactMap { records[$0]?.pace.mean }.filter { $0 > 0 }.map { 1 / $0 }
@@ -44,8 +45,14 @@ extension LeaseBook {
         return .cells(atMost: max(1, Int(min(share.rounded(.up), Double(WireLimits.grantedCells)))))
     }
 
-    /// The sentence that a worker in quarantine, and those who watch it, read; `nil` when it is in none.
+    private static let stuck = """
+        This worker's engine makes no progress, so that its cells were given to others; if it does not go on by itself, end \
+        the worker and start it again.
+        """
+
+    /// The sentence that a worker that is stuck or in quarantine, and those who watch it, read; `nil` when it is neither.
     func quarantine(of identity: String, now: Instant) -> String? {
+        if isStuck(identity) { return Self.stuck }
         guard let record = records[identity], record.isolation(at: now) != nil else { return nil }
         return """
             This worker failed \(record.failuresInARow) times in a row while others succeeded; look at its log. After a \

@@ -73,6 +73,10 @@ struct LeaseBook: Sendable {
         var suspects: [LeaseID: CellKey] = [:]
         var progress: Progress?
         var progressAt: Instant
+        /// Leases that were taken from it because it made no progress.
+        var revoked: Set<LeaseID> = []
+        /// Whether its engine was still busy with one of those when it was heard of last.
+        var isStuck = false
     }
 
     private struct Held {
@@ -113,6 +117,16 @@ struct LeaseBook: Sendable {
     /// The workers that are there.
     var connectedIdentities: [String] {
         workers.filter { $0.value.connection != nil }.keys.sorted()
+    }
+
+    /// Whether another worker is there and not stuck.
+    func hasCompany(_ identity: String) -> Bool {
+        workers.contains { $0.key != identity && $0.value.connection != nil && !$0.value.isStuck }
+    }
+
+    /// Whether a worker still renders what was taken from it because it made no progress.
+    func isStuck(_ identity: String) -> Bool {
+        workers[identity]?.isStuck == true
     }
 
     /// When a worker that is there took a lease; `nil` when it is away or does not hold it.
@@ -204,8 +218,11 @@ struct LeaseBook: Sendable {
         // A worker that renders nothing now has nothing to be blamed for, whatever it said before.
         guard let lease = beat.lease, worker.leases[lease] != nil else {
             workers[identity]?.progress = nil
+            workers[identity]?.isStuck = beat.lease.map(worker.revoked.contains) ?? false
+            if beat.lease == nil { workers[identity]?.revoked = [] }
             return beat.lease.map { [$0] } ?? []
         }
+        worker.isStuck = false
         let progress = Progress(lease: lease, cell: beat.cell, step: beat.step, steps: beat.steps)
         if progress != worker.progress {
             worker.progress = progress
@@ -282,6 +299,8 @@ struct LeaseBook: Sendable {
                 }
                 if !worker.leases.isEmpty, now - worker.progressAt > patience(with: worker, called: identity) {
                     noteFailure(of: identity, now: now)
+                    worker.revoked.formUnion(worker.leases.keys)
+                    worker.isStuck = true
                     ticked.ended += endAll(of: &worker, .revoked, "the worker made no progress")
                     workers[identity] = worker
                 }

@@ -71,10 +71,23 @@ struct SweepAudit {
 
     /// Grants of the whole sweep.
     func grants() throws -> Int {
+        try count("SELECT count(*) FROM attempt")
+    }
+
+    /// Leases of a worker that the coordinator took for lost.
+    func expiredLeases(of worker: String) throws -> Int {
+        try count(
+            """
+            SELECT count(*) FROM attempt JOIN worker ON worker.id = attempt.worker
+            WHERE worker.name = ? AND attempt.state = 'expired'
+            """, [worker])
+    }
+
+    private func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
         var configuration = Configuration()
         configuration.readonly = true
         return try DatabaseQueue(path: directory.database.path, configuration: configuration).read { db in
-            try Int.fetchOne(db, sql: "SELECT count(*) FROM attempt") ?? 0
+            try Int.fetchOne(db, sql: sql, arguments: arguments) ?? 0
         }
     }
 }
