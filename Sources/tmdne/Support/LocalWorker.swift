@@ -22,7 +22,10 @@ struct WorkerOptions: ParsableArguments {
     var precision = PrecisionChoice.auto
 
     @Option(
-        help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
+        help: """
+            Memory that rendering may take, such as 12G; a cell that needs more is refused. auto, unless given: all of the \
+            machine's, or what control groups leave of it.
+            """)
     var memory: MemorySize?
 
     @Option(
@@ -48,7 +51,7 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
-        let memory = options.memory ?? .physical
+        let memory = options.memory ?? .auto
         let precision = options.precision.precision
         let link = fetchesModels ? ModelLink() : nil
         let cache = ModelCache(cache: configuration.cache, link: link)
