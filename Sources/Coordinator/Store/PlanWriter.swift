@@ -8,6 +8,7 @@ import SharedModel
 struct PlanWriter {
     /// What a row of cells, which differ in guidance alone, has in common.
     private struct Shared {
+        let requirement: Int64
         let fingerprint: Int64
         let prompt: Int64
         let negativePrompt: Int64
@@ -26,6 +27,14 @@ struct PlanWriter {
         let firstPosition: Int32
     }
 
+    /// What a worker must have for a cell.
+    private struct RequirementKey: Hashable {
+        let fingerprint: Int64
+        let options: String
+        let width: Int
+        let height: Int
+    }
+
     /// No row has this id.
     private static let unknown: Int64 = 0
 
@@ -35,6 +44,7 @@ struct PlanWriter {
     private var shared: [Shared] = []
     /// By their bytes: strings are equal when they look alike, however their accents are encoded.
     private var phrases: [[UInt8]: Int64] = [:]
+    private var requirements: [RequirementKey: Int64] = [:]
     private var guidances: [Decimal: Int32] = [:]
     private var guidanceTexts: [[UInt8]] = []
 
@@ -54,24 +64,32 @@ struct PlanWriter {
             try db.run("DELETE FROM position")
         }
         let firstShard = Int64(try db.count("SELECT coalesce(max(id) + 1, 0) FROM shard"))
-        try writeShards(from: firstShard)
-        let ids = try writeCells(known: known, firstShard: firstShard)
+        let cells = try compactCells()
+        try writeShards(of: cells, from: firstShard)
+        let ids = try writeCells(cells, known: known, firstShard: firstShard)
         try writePositions(cells: ids)
     }
 
-    private func writeShards(from first: Int64) throws {
+    /// The cells of a shard want the same of a worker: they differ in guidance alone.
+    private func writeShards(of cells: [Compact], from first: Int64) throws {
         guard !plan.shards.isEmpty else { return }
-        var insert = try BulkInsert(db, into: "shard (id, cells)", columns: 2, count: plan.shards.count)
+        var requirements = [Int64](repeating: Self.unknown, count: plan.shards.count)
+        for (cell, place) in zip(cells, check.places) where place.rank == 0 {
+            requirements[Int(place.shard)] = shared[Int(cell.shared)].requirement
+        }
+        var insert = try BulkInsert(db, into: "shard (id, cells, requirement)", columns: 3, count: plan.shards.count)
         for (offset, shard) in plan.shards.enumerated() {
             insert.add(first + Int64(offset))
             insert.add(shard.cells.count)
+            insert.add(requirements[offset])
             try insert.endRow()
         }
     }
 
     /// - Returns: The row id of each cell of the plan, in the plan's order.
-    private mutating func writeCells(known: [CellKey: Int64], firstShard: Int64) throws -> [Int64] {
-        let cells = try compactCells()
+    private mutating func writeCells(
+        _ cells: [Compact], known: [CellKey: Int64], firstShard: Int64
+    ) throws -> [Int64] {
         var ids = check.keys.map { known[$0] ?? Self.unknown }
         var update = try BulkStatement(db, "UPDATE cell SET shard = ?, rank = ?, position = ? WHERE id = ?")
         for (index, id) in ids.enumerated() where id != Self.unknown {
@@ -127,12 +145,17 @@ struct PlanWriter {
         for planned in plan.cells {
             let cell = planned.cell
             if last.map({ !cell.differsInGuidanceAlone(from: $0) }) ?? true {
+                let fingerprint = try phrase(cell.fingerprint)
+                let wanted = RequirementKey(
+                    fingerprint: fingerprint, options: StoredOptions.text(of: cell.options), width: cell.width,
+                    height: cell.height)
                 shared.append(
                     Shared(
-                        fingerprint: try phrase(cell.fingerprint), prompt: try phrase(cell.prompt),
-                        negativePrompt: try phrase(cell.negativePrompt), seed: Array("\(cell.seed)".utf8),
-                        sampler: Array(cell.sampler.rawValue.utf8), steps: cell.steps, width: cell.width,
-                        height: cell.height, options: Array(StoredOptions.text(of: cell.options).utf8)))
+                        requirement: try requirement(wanted, shownAt: planned.firstPosition), fingerprint: fingerprint,
+                        prompt: try phrase(cell.prompt), negativePrompt: try phrase(cell.negativePrompt),
+                        seed: Array("\(cell.seed)".utf8), sampler: Array(cell.sampler.rawValue.utf8),
+                        steps: cell.steps, width: cell.width, height: cell.height,
+                        options: Array(wanted.options.utf8)))
                 last = cell
             }
             cells.append(
@@ -141,6 +164,25 @@ struct PlanWriter {
                     firstPosition: Int32(planned.firstPosition)))
         }
         return cells
+    }
+
+    private mutating func requirement(_ wanted: RequirementKey, shownAt index: Int) throws -> Int64 {
+        if let known = requirements[wanted] { return known }
+        let position = plan.positions[index]
+        let row = try db.row(
+            """
+            INSERT INTO requirement (fingerprint, options, width, height, model, files)
+            VALUES (:fingerprint, :options, :width, :height, :model, :files)
+            ON CONFLICT DO UPDATE SET model = :model, files = :files RETURNING id
+            """,
+            [
+                "fingerprint": wanted.fingerprint, "options": wanted.options,
+                "width": wanted.width, "height": wanted.height, "model": try phrase(position.model),
+                "files": try StoredOptions.text(ofFiles: position.files),
+            ])
+        let id: Int64 = row?["id"] ?? Self.unknown
+        requirements[wanted] = id
+        return id
     }
 
     private mutating func writePositions(cells ids: [Int64]) throws {

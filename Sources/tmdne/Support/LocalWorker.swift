@@ -23,8 +23,8 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: """
-            Memory that rendering may take, such as 12G; a cell that needs more is refused. auto, unless given: all of the \
-            machine's, or what control groups leave of it.
+            Memory that rendering may take, such as 12G; a cell that needs more is left to others. auto, unless given: all \
+            of the machine's, or what control groups leave of it.
             """)
     var memory: MemorySize?
 
@@ -42,6 +42,8 @@ struct LocalWorker {
     var isSharing = true
     /// Whether to fetch models that this host lacks from the coordinator.
     var fetchesModels = false
+    /// Whether the coordinator is told what this worker can render, so that it leaves the rest to others.
+    var hasCompany = true
     /// The sweep file, whose folder may hold models.
     var sweepFile: String?
 
@@ -55,9 +57,15 @@ struct LocalWorker {
         let precision = options.precision.precision
         let link = fetchesModels ? ModelLink() : nil
         let cache = ModelCache(cache: configuration.cache, link: link)
+        configuration.tellsAbility = hasCompany
         if let seconds = options.nullEngine {
-            return WorkerService(configuration, logger: logger) { NullEngine(delay: .seconds(seconds)) }
+            let memory = options.memory?.bytes
+            return WorkerService(configuration, logger: logger) {
+                NullEngine(delay: .seconds(seconds), memory: memory)
+            }
         }
+        // Without downloads there may be others that only the sweep's names lead to.
+        if fetchesModels { configuration.models = cache.fingerprints }
         return WorkerService(configuration, link: link, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
             let find = { (name: String, fingerprint: String) throws -> String in
