@@ -12,12 +12,12 @@ struct PlanWriter {
         let fingerprint: Int64
         let prompt: Int64
         let negativePrompt: Int64
-        let seed: [UInt8]
-        let sampler: [UInt8]
+        let seed: KeptText
+        let sampler: KeptText
         let steps: Int
         let width: Int
         let height: Int
-        let options: [UInt8]
+        let options: KeptText
     }
 
     /// A cell: which of the shared parts and of the guidance values it has, and where it is first shown.
@@ -46,7 +46,9 @@ struct PlanWriter {
     private var phrases: [[UInt8]: Int64] = [:]
     private var requirements: [RequirementKey: Int64] = [:]
     private var guidances: [Decimal: Int32] = [:]
-    private var guidanceTexts: [[UInt8]] = []
+    private var guidanceTexts: [KeptText] = []
+    /// Where texts stand that many rows have.
+    private let texts = TextPool()
 
     init(db: Database, plan: SweepPlan, check: PlanCheck) {
         self.db = db
@@ -66,7 +68,11 @@ struct PlanWriter {
         let firstShard = Int64(try db.count("SELECT coalesce(max(id) + 1, 0) FROM shard"))
         let cells = try compactCells()
         try writeShards(of: cells, from: firstShard)
+        // Filled in the order of the keys, the index of the pending cells would be filled at random.
+        let index = try isEdit ? nil : db.row("SELECT sql FROM sqlite_master WHERE name = 'cell_pending'")
+        if index != nil { try db.execute(sql: "DROP INDEX cell_pending") }
         let ids = try writeCells(cells, known: known, firstShard: firstShard)
+        if let index { try db.execute(sql: index["sql"]) }
         try writePositions(cells: ids)
     }
 
@@ -142,9 +148,11 @@ struct PlanWriter {
         var cells: [Compact] = []
         cells.reserveCapacity(plan.cells.count)
         var last: Cell?
-        for planned in plan.cells {
+        for (index, planned) in plan.cells.enumerated() {
             let cell = planned.cell
-            if last.map({ !cell.differsInGuidanceAlone(from: $0) }) ?? true {
+            // Comparing long texts a million times takes longer than all the rest.
+            let mayDiffer = index.isMultiple(of: plan.cells.runLength)
+            if mayDiffer, last.map({ !cell.differsInGuidanceAlone(from: $0) }) ?? true {
                 let fingerprint = try phrase(cell.fingerprint)
                 let wanted = RequirementKey(
                     fingerprint: fingerprint, options: StoredOptions.text(of: cell.options), width: cell.width,
@@ -153,9 +161,9 @@ struct PlanWriter {
                     Shared(
                         requirement: try requirement(wanted, shownAt: planned.firstPosition), fingerprint: fingerprint,
                         prompt: try phrase(cell.prompt), negativePrompt: try phrase(cell.negativePrompt),
-                        seed: Array("\(cell.seed)".utf8), sampler: Array(cell.sampler.rawValue.utf8),
+                        seed: texts.keep("\(cell.seed)"), sampler: texts.keep(cell.sampler.rawValue),
                         steps: cell.steps, width: cell.width, height: cell.height,
-                        options: Array(wanted.options.utf8)))
+                        options: texts.keep(wanted.options)))
                 last = cell
             }
             cells.append(
@@ -194,22 +202,25 @@ struct PlanWriter {
                     height, files)
                 """, columns: 13, count: plan.positions.count)
         var finder = check.finder
-        var texts = PositionTexts()
+        var common = PositionTexts()
         for position in plan.positions {
             guard let cell = finder.index(of: position.cell) else {
                 preconditionFailure("the check has found every position's cell")
             }
-            if !texts.are(of: position) { texts = try PositionTexts(position) { try phrase($0) } }
+            // Comparing long texts a million times takes longer than all the rest.
+            if position.index.isMultiple(of: plan.positions.runLength), !common.are(of: position) {
+                common = try PositionTexts(position, in: texts) { try phrase($0) }
+            }
             insert.add(position.index)
             insert.add(ids[cell])
-            for phrase in texts.phrases { insert.add(phrase) }
+            for phrase in common.phrases { insert.add(phrase) }
             insert.add(guidanceTexts[Int(number(of: position.guidance))])
-            insert.add(texts.seed)
+            insert.add(common.seed)
             insert.add(position.steps)
-            insert.add(texts.sampler)
+            insert.add(common.sampler)
             insert.add(position.width)
             insert.add(position.height)
-            insert.add(texts.files)
+            insert.add(common.files)
             try insert.endRow()
         }
     }
@@ -219,7 +230,7 @@ struct PlanWriter {
         if let number = guidances[guidance] { return number }
         let number = Int32(guidanceTexts.count)
         guidances[guidance] = number
-        guidanceTexts.append(Array(guidance.description.utf8))
+        guidanceTexts.append(texts.keep(guidance.description))
         return number
     }
 
@@ -238,21 +249,22 @@ private struct PositionTexts {
     private let position: Position?
     /// Rows of the model, the prompt, the negative prompt and the style.
     let phrases: [Int64]
-    let seed: [UInt8]
-    let sampler: [UInt8]
-    let files: [UInt8]
+    let seed: KeptText
+    let sampler: KeptText
+    let files: KeptText
 
     init() {
         position = nil
-        (phrases, seed, sampler, files) = ([], [], [], [])
+        phrases = []
+        (seed, sampler, files) = (KeptText(), KeptText(), KeptText())
     }
 
-    init(_ position: Position, phrase: (String) throws -> Int64) throws {
+    init(_ position: Position, in pool: TextPool, phrase: (String) throws -> Int64) throws {
         self.position = position
         phrases = try [position.model, position.prompt, position.negativePrompt, position.style].map(phrase)
-        seed = Array("\(position.seed)".utf8)
-        sampler = Array(position.sampler.rawValue.utf8)
-        files = Array(try StoredOptions.text(ofFiles: position.files).utf8)
+        seed = pool.keep("\(position.seed)")
+        sampler = pool.keep(position.sampler.rawValue)
+        files = pool.keep(try StoredOptions.text(ofFiles: position.files))
     }
 
     func are(of other: Position) -> Bool {
