@@ -50,12 +50,12 @@ struct PlanningTests {
         let fixture = try await StoreFixture()
         func settings() async throws -> [String] {
             var values: [String] = []
-            for name in ["journal_mode", "synchronous", "foreign_keys", "ignore_check_constraints"] {
+            for name in ["journal_mode", "synchronous", "foreign_keys", "ignore_check_constraints", "cache_size"] {
                 values += try await fixture.query("PRAGMA \(name)")
             }
             return values + (try await fixture.query("SELECT name FROM sqlite_master WHERE name = 'cell_pending'"))
         }
-        let expected = ["\"wal\"", "2", "1", "0", "\"cell_pending\""]
+        let expected = ["\"wal\"", "2", "1", "0", "-65536", "\"cell_pending\""]
         #expect(try await settings() == expected)
         #expect(try await fixture.store.adopt(Fixtures.plan(prompts: ["new"]), directory: "DIR") == .edited(kept: 0))
         #expect(try await settings() == expected)

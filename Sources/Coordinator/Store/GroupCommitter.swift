@@ -73,7 +73,13 @@ final class GroupCommitter: Sendable {
                     // Inside a transaction they would do nothing.
                     try db.execute(sql: "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON")
                     // EXTRA: the journal must not come back after a power cut. Whoever reads now keeps the log in its place.
-                    if isFirst { try? db.execute(sql: "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE") }
+                    if isFirst {
+                        // All is appended, so that pages need not be kept; to build the index takes memory of its own.
+                        try? db.execute(
+                            sql: """
+                                PRAGMA cache_size = -16384; PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE
+                                """)
+                    }
                     var value: Value?
                     try db.inTransaction(.immediate) {
                         value = try work(db)
@@ -98,7 +104,7 @@ final class GroupCommitter: Sendable {
         guard try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") == "wal" else {
             throw CoordinatorError.store("its write-ahead log can't be turned on")
         }
-        try db.execute(sql: "PRAGMA synchronous = FULL")
+        try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536")
         // A log of so many pages would be read again after a crash.
         if !isFirst { _ = try? db.checkpoint(.truncate) }
     }
