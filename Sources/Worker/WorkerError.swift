@@ -16,6 +16,8 @@ package enum WorkerError: Error, Equatable, Sendable {
     case interrupted
     /// The model is not on this host, and must not be fetched.
     case missingModel(name: String)
+    /// The coordinator has no cell that this host can render.
+    case unfit(reason: String)
     /// The device can't be used at all.
     case engineUnavailable(reason: String)
     /// The model of a grant is not on this host, or is another one of the same name.
@@ -48,6 +50,8 @@ extension WorkerError: CustomStringConvertible {
         case .missingModel(let name):
             "This host lacks the model “\(name)” with the sweep's content; copy it here, or leave --no-model-download "
                 + "away."
+        case .unfit(let reason):
+            reason
         case .engineUnavailable(let reason):
             "Nothing can be rendered on this host: \(reason)"
         case .unusableModel(let name, let reason):

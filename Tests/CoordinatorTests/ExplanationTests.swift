@@ -61,7 +61,7 @@ struct ExplanationTests {
         try await fixture.store.remark("It fails.", on: Fixtures.ada)
         let text = try explain("worker-1", in: fixture)
         #expect(text.contains("It is granted nothing. It fails."))
-        #expect(text.contains("It lacks a model: It is not here."))
+        #expect(text.contains("It is not granted every cell: It is not here."))
         _ = try await fixture.end(1, .released)
         try await fixture.store.disconnected(identity: Fixtures.emmy, why: "test")
         #expect(try explain("3", in: fixture).contains("No connected worker can have it. worker-1: It is not here."))

@@ -25,6 +25,45 @@ struct PlanningTests {
         #expect(prompts.map(\.count) == [5, 6])
     }
 
+    @Test("a grid whose rows are known beforehand is written as one that is listed cell by cell")
+    func rows() async throws {
+        let sweep = Sweep(
+            name: "sweep", models: ["m"], sizes: [try ImageSize("64x64"), try ImageSize("128x64")], seeds: [1, 2],
+            prompts: ["one", "two", "one"], guidance: [1, 2, 3, 2])
+        let plan = try sweep.plan { _ in Fixtures.fingerprint }
+        let listed = SweepPlan(
+            name: plan.name, source: plan.source, positions: Array(plan.positions), cells: Array(plan.cells),
+            shards: Array(plan.shards))
+        #expect(plan.cells.runLength == 3)
+        #expect(plan.positions.runLength == 4)
+        #expect(PlanDigest.digest(of: plan) == PlanDigest.digest(of: listed))
+        let fixtures = [try await StoreFixture(plan), try await StoreFixture(listed)]
+        for table in ["grid", "cell", "shard", "requirement"] {
+            let rows = try await fixtures[0].query("SELECT * FROM \(table)")
+            #expect(!rows.isEmpty)
+            #expect(try await fixtures[1].query("SELECT * FROM \(table)") == rows)
+        }
+    }
+
+    @Test("after a plan was written, first or edited, every commit is as durable and as checked as ever")
+    func settings() async throws {
+        let fixture = try await StoreFixture()
+        func settings() async throws -> [String] {
+            var values: [String] = []
+            for name in ["journal_mode", "synchronous", "foreign_keys", "ignore_check_constraints", "cache_size"] {
+                values += try await fixture.query("PRAGMA \(name)")
+            }
+            return values + (try await fixture.query("SELECT name FROM sqlite_master WHERE name = 'cell_pending'"))
+        }
+        let expected = ["\"wal\"", "2", "1", "0", "-65536", "\"cell_pending\""]
+        #expect(try await settings() == expected)
+        #expect(try await fixture.store.adopt(Fixtures.plan(prompts: ["new"]), directory: "DIR") == .edited(kept: 0))
+        #expect(try await settings() == expected)
+        await #expect(throws: (any Error).self) {
+            try await fixture.query("UPDATE cell SET attempts = -1")
+        }
+    }
+
     @Test("the same plan again is a resume that touches nothing")
     func resumed() async throws {
         let fixture = try await StoreFixture()

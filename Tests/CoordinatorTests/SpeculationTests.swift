@@ -164,14 +164,14 @@ struct SpeculationTests {
         try await fixture.store.cannotRender(Fixtures.lease(1), identity: Fixtures.ada, reason: "It is not here.")
         _ = try await fixture.end(1, .released)
         #expect(try await fixture.store.claim(lease: Fixtures.lease(2), identity: Fixtures.ada) == nil)
-        #expect(try await fixture.store.isHopeless(Fixtures.ada))
-        #expect(try await !fixture.store.isHopeless(Fixtures.emmy))
+        #expect(try await fixture.store.hopelessness(of: Fixtures.ada) != nil)
+        #expect(try await fixture.store.hopelessness(of: Fixtures.emmy) == nil)
         #expect(try await fixture.store.unrenderable() == nil)
 
         try await fixture.store.disconnected(identity: Fixtures.emmy, why: "test")
         #expect(
             try await fixture.store.unrenderable()
-                == "4 cells wait for a worker that can render their model: It is not here.")
+                == "4 cells wait for a worker that can render them; worker-1 can't: It is not here.")
         _ = try await fixture.store.register(Fixtures.hello("ada", Fixtures.ada))
         #expect(try await fixture.store.unrenderable() == nil)
         #expect(try await fixture.claim(3).cells.count == 4)

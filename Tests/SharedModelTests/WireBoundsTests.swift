@@ -23,6 +23,12 @@ struct WireBoundsTests {
         (0x01, hello(name: String(repeating: "é", count: 33))),
         (0x01, hello(identity: "x")),
         (0x01, hello(version: "-1")),
+        (0x01, hello(able: #""memory":-1"#)),
+        (0x01, hello(able: #""memory":\#((1 << 50) + 1)"#)),
+        (0x01, hello(able: #""precision":"a\u0007""#)),
+        (0x01, hello(able: #""families":["\u202e"]"#)),
+        (0x01, hello(able: #""families":[\#(Array(repeating: #""""#, count: 17).joined(separator: ","))]"#)),
+        (0x01, hello(able: #""models":["../x"]"#)),
         (0x06, fail(reason: "a\\u0000b")),
         (0x06, fail(reason: String(repeating: "x", count: 1025))),
     ]
@@ -107,10 +113,10 @@ struct WireBoundsTests {
     }
 
     private static func hello(
-        name: String = "ada", identity: String = WireSamples.lease, version: String = "1"
+        name: String = "ada", identity: String = WireSamples.lease, version: String = "1", able: String = ""
     ) -> String {
         #"{"version":\#(version),"secret":"s","name":"\#(name)","identity":"\#(identity)","device":"","#
-            + #""program":"","leases":[]}"#
+            + #""program":"","leases":[],"able":{\#(able)}}"#
     }
 
     private static func fail(reason: String = "why") -> String {

@@ -146,6 +146,57 @@ struct WireCodecTests {
         #expect(buffer.readableBytes == 0)
     }
 
+    @Test("a hello tells what the worker can render, and may leave that out, or any part of it")
+    func able() throws {
+        let bare = Hello(
+            version: 2, secret: "s", name: "ada", identity: WireSamples.lease, device: "cpu", program: "0.1", leases: []
+        )
+        let abilities = [
+            Ability(), Ability(fetches: false),
+            Ability(
+                memory: 8_000_000_000, precision: "fp32", families: ["Stable Diffusion XL"], fetches: true,
+                models: [WireSamples.hash]),
+        ]
+        let texts = [
+            "{}", #"{"fetches":false}"#,
+            #"{"families":["Stable Diffusion XL"],"fetches":true,"memory":8000000000,"models":["\#(WireSamples.hash)"],"#
+                + #""precision":"fp32"}"#,
+        ]
+        for (ability, text) in zip(abilities, texts) {
+            var hello = bare
+            hello.able = ability
+            let payload =
+                #"{"able":\#(text),"device":"cpu","identity":"\#(WireSamples.lease)","leases":[],"name":"ada","#
+                + #""program":"0.1","secret":"s","version":2}"#
+            var buffer = ByteBuffer()
+            try buffer.writeFrame(WorkerMessage.hello(hello))
+            #expect(buffer == WireSamples.frame(type: 0x01, payload: Array(payload.utf8)))
+            #expect(try decode(buffer) == WorkerMessage.hello(hello))
+        }
+    }
+
+    @Test("a hello leaves out what a worker can render before it is too long to be let in with")
+    func fittingHello() throws {
+        let model = String(repeating: "a", count: 64)
+        func hello(models: Int, quotes: Int) -> Hello {
+            Hello(
+                version: 2, secret: "s", name: "ada", identity: WireSamples.lease,
+                device: String(repeating: "\"", count: quotes), program: "",
+                leases: (0..<8).compactMap { _ in LeaseID(hex: WireSamples.lease) },
+                able: Ability(
+                    memory: 1 << 34, precision: "fp32",
+                    families: ["Stable Diffusion 1.x", "Stable Diffusion 2.x", "Stable Diffusion XL"], fetches: true,
+                    models: Array(repeating: model, count: models)))
+        }
+        #expect(hello(models: 4, quotes: 1).fitting() == hello(models: 4, quotes: 1))
+        let short = hello(models: 16, quotes: 1).fitting()
+        #expect(short.able?.models == nil)
+        #expect(short.able?.memory == 1 << 34)
+        #expect(hello(models: 0, quotes: 240).fitting().able == nil)
+        var buffer = ByteBuffer()
+        try buffer.writeFrame(WorkerMessage.hello(short))
+    }
+
     @Test("a secret appears in no description and no dump")
     func secretsStaySecret() throws {
         for sample in try WireSamples.worker() where sample.payload.contains("c2VjcmV0") {

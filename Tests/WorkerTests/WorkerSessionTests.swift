@@ -510,6 +510,17 @@ struct WorkerSessionTests {
         #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(.failed(error))])
     }
 
+    @Test("a worker that no cell is for ends with the reason, unless it has been of use", arguments: [false, true])
+    func unfit(hasDelivered: Bool) throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        if hasDelivered { script.session.hasDelivered = true }
+        #expect(script.receive(.drain(Drain(reason: "Too small.", isUnfit: true))).sent == [.bye])
+        let ending = hasDelivered ? SessionEnding.done : .failed(WorkerError.unfit(reason: "Too small."))
+        #expect(script.after { $0.connectionClosed(reason: "closed") } == [.end(ending)])
+    }
+
     @Test("a coordinator that goes on granting what this host can't render is left with the reason")
     func unusableForEver() throws {
         var script = Script()

@@ -26,8 +26,11 @@ extension EndToEnd {
                 let code = try await narrow.end()
                 #expect(code == 1, "\(code): \(narrow.complaints)")
                 #expect(
-                    narrow.complaints.contains("A picture of 1024x1024 pixels takes")
-                        && narrow.complaints.contains("are allowed; render a smaller size"), "\(narrow.complaints)")
+                    narrow.complaints.contains("of memory at least at 1024x1024 in fp32, and this worker may take 0."),
+                    "\(narrow.complaints)")
+                #expect(
+                    coordinator.complaints.contains("2 cells wait for a worker that can render them"),
+                    "\(coordinator.complaints)")
                 #expect(coordinator.isRunning)
                 let wide = try sandbox.start("worker", token, "--cache", "cache-2", "--verbose")
                 let codes = [try await coordinator.end(within: .seconds(120)), try await wide.end()]

@@ -31,8 +31,7 @@ struct OpenedDirectory: Sendable {
         secret = try directory.ownSecret()
         tokens = try TokenRegistry(TokenFiles(directory))
         identity = isEncrypted ? try ServerIdentity.load(directory) : nil
-        store = try SweepStore(path: directory.database.path)
-        if lock.followsCrash { try store.verify() }
+        store = try SweepStore(path: directory.database.path, isSuspect: lock.followsCrash)
         images = try ImageStore(directory, freeBytes: freeBytes)
         _ = directory.takeRequests()
     }

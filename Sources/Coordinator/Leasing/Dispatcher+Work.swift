@@ -21,8 +21,9 @@ extension Dispatcher {
             return .refused(Refused(reason: "The coordinator is shutting down.", isFinal: false))
         }
         let name: String
+        let misfits = fitness.misfits(of: hello.able)
         do {
-            switch try await store.register(hello, with: token) {
+            switch try await store.register(hello, with: token, misfits: misfits) {
             case .registered(let free): name = free
             case .expired(let date):
                 let reason = "The join token “\(token.name)” lets nobody new in since \(Timestamp.text(date)); "
@@ -38,12 +39,17 @@ extension Dispatcher {
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: surroundings.now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
         conduct.joined(hello.identity)
+        fitness.joined(hello.identity, able: hello.able)
+        // The needs may have become known meanwhile.
+        if fitness.misfits(of: hello.identity) != misfits { unfitted.insert(hello.identity) }
         guests[connection.id] = Guest(
             connection: connection, identity: hello.identity, name: name, token: token.sha256)
         await write(joined.ended)
         await absolve(hello, of: joined.kept)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
         events.yield(.workerJoined(name: name, device: hello.device))
+        await writeMisfits()
+        await lookForUnrenderable()
         return .welcome(
             Welcome(
                 version: WireLimits.protocolVersion, program: settings.program, sweep: sweep, name: name,
@@ -65,14 +71,18 @@ extension Dispatcher {
     func claim(_ identity: String, on connection: LeaseBook.ConnectionID) async throws -> CoordinatorMessage {
         if let reason = conduct.drainReason { return .drain(Drain(reason: reason)) }
         if let reason = conduct.reasonToWait { return idle(reason) }
+        if unfitted.contains(identity) || fitness.mustWait(identity, now: surroundings.now()) {
+            return .idle(Idle(reason: "The coordinator looks up what the models need.", retrySeconds: 0.1))
+        }
         let grant: Grant?
         do {
             switch book.allowance(for: identity, pending: pending, now: surroundings.now()) {
             case .nothing(let reason): return idle(reason)
             case .cells(let limit): grant = try await grantCells(to: identity, limit: limit)
             }
-            if grant == nil, try await store.isHopeless(identity) {
-                return .drain(Drain(reason: "This worker can render none of the models of the cells that are left."))
+            if grant == nil, let reason = try await store.hopelessness(of: identity) {
+                return .drain(
+                    Drain(reason: "This worker can render none of the cells that are left. \(reason)", isUnfit: true))
             }
         } catch {
             await storageFailed(error)
@@ -208,8 +218,10 @@ extension Dispatcher {
         let isBack = guests.values.contains { $0.identity == identity }
         if !isBack {
             conduct.left(identity, saidGoodbye: saidGoodbye, now: surroundings.now())
+            fitness.left(identity)
             do {
                 try await store.disconnected(identity: identity, why: why)
+                await lookForUnrenderable()
             } catch {
                 await storageFailed(error)
             }

@@ -38,6 +38,7 @@ actor Dispatcher {
 
     var book: LeaseBook
     var conduct = SweepConduct()
+    var fitness: Fitness
     var guests: [LeaseBook.ConnectionID: Guest] = [:]
     /// Cells that nobody holds, counted now and then and no further than ``pendingCounted``.
     var pending = 0
@@ -45,6 +46,8 @@ actor Dispatcher {
     var untold: [(fail: Fail, identity: String)] = []
     /// Leases that are over, but the database could not be told.
     private var unwritten: [LeaseBook.Ended] = []
+    /// Workers of which the database does not know yet which cells they can't render.
+    var unfitted: Set<String> = []
     /// What workers' rows say about their quarantine.
     private var remarks: [String: String] = [:]
     private var published: (SweepStatus.State, String?) = (.running, nil)
@@ -71,6 +74,7 @@ actor Dispatcher {
         self.surroundings = surroundings
         self.onEnd = onEnd
         book = LeaseBook(timeouts: settings.timeouts)
+        fitness = Fitness(isAssessing: settings.assess != nil, now: surroundings.now())
         book.restore(leftovers, now: surroundings.now())
     }
 
@@ -147,6 +151,7 @@ actor Dispatcher {
         await write(overdue + ticked.ended)
         for request in directory.takeRequests() { await take(request) }
         await checkDisk()
+        await writeMisfits()
         await countPending()
         await writeRemarks()
         await publish()
@@ -223,10 +228,56 @@ actor Dispatcher {
         }
     }
 
-    /// Both only advise; a database that can't be read is found out elsewhere.
+    /// Advises only; a database that can't be read is found out elsewhere.
     private func countPending() async {
         if let count = try? await store.pendingCount(upTo: Self.pendingCounted) { pending = count }
-        if let warning = try? await store.unrenderable() { conduct.warning = warning }
+        await lookForUnrenderable()
+    }
+
+    /// Says at once when cells wait that nobody who is there can render, and when they don't any more.
+    func lookForUnrenderable() async {
+        let warning: String?
+        do { warning = try await store.unrenderable() } catch { return }
+        guard warning != conduct.warning else { return }
+        conduct.warning = warning
+        if let warning {
+            logger.warning("cells wait for another worker", metadata: ["reason": "\(warning)"])
+        } else {
+            logger.info("no cell waits for another worker any more")
+        }
+        await publish()
+    }
+
+    /// Learns what the sweep's cells need, and holds it against the workers that are there already.
+    ///
+    /// - Parameter assess: Tells it of one use; an error leaves it unknown.
+    func assess(_ assess: @escaping @Sendable (ModelUse) async throws -> ModelNeed) async {
+        var requirements = (try? await store.requirements()) ?? []
+        for index in requirements.indices {
+            do {
+                requirements[index].need = try await assess(requirements[index].use)
+            } catch {
+                logger.info(
+                    "what a model needs is not known",
+                    metadata: ["model": "\(requirements[index].use.name)", "reason": "\(error)"])
+            }
+        }
+        fitness.assessed(requirements)
+        unfitted = Set(guests.values.map(\.identity))
+        await writeMisfits()
+        await lookForUnrenderable()
+    }
+
+    /// Writes down what the workers can't render of which the database does not know.
+    func writeMisfits() async {
+        for identity in unfitted.sorted() {
+            do {
+                try await store.setMisfits(fitness.misfits(of: identity), of: identity)
+                unfitted.remove(identity)
+            } catch {
+                return await storageFailed(error)
+            }
+        }
     }
 
     private func writeRemarks() async {

@@ -12,6 +12,9 @@ extension CoordinatorServer {
         /// Finds the model of this host that has a name and a fingerprint, for workers that lack it; `nil` gives none
         /// away. Called off the cooperative pool, it may block.
         package var findModel: (@Sendable (_ name: String, _ fingerprint: String) throws -> String)?
+        /// Tells what the cells of a use need, from this host's copy of the model; `nil`: nobody is held to it. Called off the
+        /// cooperative pool, it may block.
+        package var assess: (@Sendable (ModelUse) throws -> ModelNeed)?
         /// Free space on the disk below which nothing is granted, in bytes.
         package var lowWaterBytes = 64 * 1024 * 1024
 

@@ -157,6 +157,7 @@ package final class CoordinatorServer: Service {
         await withTaskGroup { group in
             group.addTask { await self.tick() }
             group.addTask { await self.stopWhenAsked() }
+            group.addTask { await self.assess() }
             await serveConnections()
             group.cancelAll()
         }
@@ -193,6 +194,16 @@ package final class CoordinatorServer: Service {
             await dispatcher.tick()
             for image in partials.expire(now: .now) { await images.discard(image) }
         }
+    }
+
+    private func assess() async {
+        guard let assess = settings.assess else { return }
+        // Of its own: hashing a model takes as long as reading it.
+        let thread = NIOThreadPool(numberOfThreads: 1)
+        thread.start()
+        await dispatcher.assess { use in try await thread.runIfActive { try assess(use) } }
+        // Fails only when it was closed before.
+        try? await thread.shutdownGracefully()
     }
 
     private func reloadTokens() async {

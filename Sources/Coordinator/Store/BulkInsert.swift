@@ -40,6 +40,11 @@ struct BulkInsert {
         statement.add(text)
     }
 
+    /// Sets the next column to a text that stays where it is.
+    mutating func add(_ text: KeptText) {
+        statement.add(text)
+    }
+
     /// The row has all its columns.
     mutating func endRow() throws {
         filled += 1

@@ -117,11 +117,20 @@ private struct Explainer {
         }
         let workers = try db.rows(
             """
-            SELECT worker.name, worker.note, inability.reason FROM worker
-            LEFT JOIN inability ON inability.worker = worker.id AND inability.fingerprint = ?
-            WHERE worker.connected = 1 ORDER BY worker.id
-            """, [cell["fingerprint"] as Int64])
-        guard !workers.isEmpty else { return "No worker is connected." }
+            SELECT name, note, (
+                SELECT reason FROM unfit JOIN shard USING (requirement)
+                WHERE unfit.worker = worker.id AND shard.id = ?) AS reason
+            FROM worker WHERE connected = 1 ORDER BY id
+            """, [cell["shard"] as Int64?])
+        guard !workers.isEmpty else {
+            let nearest = try db.row(
+                """
+                SELECT name, reason FROM unfit JOIN shard USING (requirement) JOIN worker ON worker.id = unfit.worker
+                WHERE shard.id = ? ORDER BY shortage LIMIT 1
+                """, [cell["shard"] as Int64?])
+            let others = nearest.map { " \($0["name"] as String) could not have it. \($0["reason"] as String)" }
+            return "No worker is connected." + (others ?? "")
+        }
         let hindered = workers.filter { $0["note"] as String? != nil || $0["reason"] as String? != nil }
         guard hindered.count == workers.count else { return nil }
         let reasons = hindered.map { row in
@@ -166,8 +175,8 @@ private struct Explainer {
             lines.append("It delivered \(done) images, in \(mean) s each.")
         }
         if let note = worker["note"] as String? { lines.append("It is granted nothing. \(note)") }
-        let inabilities = try db.rows("SELECT reason FROM inability WHERE worker = ?", [id])
-        lines += inabilities.map { "It lacks a model: \($0["reason"] as String)" }
+        let unfit = try db.rows("SELECT DISTINCT reason FROM unfit WHERE worker = ?", [id])
+        lines += unfit.map { "It is not granted every cell: \($0["reason"] as String)" }
         let leases = try db.rows(
             """
             SELECT shard, granted_at, copy_of, (

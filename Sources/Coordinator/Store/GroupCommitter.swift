@@ -54,15 +54,32 @@ final class GroupCommitter: Sendable {
         }
     }
 
-    /// Runs `work` in a transaction of its own in which foreign keys are not looked up, and returns when it is durable.
+    /// Runs `work` in a transaction of its own in which constraints are not looked at, and returns when it is durable.
     ///
     /// For rows by the million that refer to each other by construction: looking all of them up takes as long as writing.
-    func performInBulk<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    ///
+    /// - Parameters:
+    ///   - isFirst: Whether the tables are empty: then there is next to nothing for a rollback journal, while a log would have
+    ///     every page written twice, and read once more after a crash.
+    ///   - work: What to do.
+    /// - Returns: What `work` returns.
+    /// - Throws: What `work` throws, after undoing it; the commit's error otherwise.
+    func performInBulk<Value: Sendable>(
+        isFirst: Bool, _ work: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 let outcome = Result {
-                    // Inside a transaction it would do nothing.
-                    try db.execute(sql: "PRAGMA foreign_keys = OFF")
+                    // Inside a transaction they would do nothing.
+                    try db.execute(sql: "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON")
+                    // EXTRA: the journal must not come back after a power cut. Whoever reads now keeps the log in its place.
+                    if isFirst {
+                        // All is appended, so that pages need not be kept; to build the index takes memory of its own.
+                        try? db.execute(
+                            sql: """
+                                PRAGMA cache_size = -16384; PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE
+                                """)
+                    }
                     var value: Value?
                     try db.inTransaction(.immediate) {
                         value = try work(db)
@@ -70,16 +87,26 @@ final class GroupCommitter: Sendable {
                     }
                     return value
                 }
+                let restored = Result { try Self.endBulk(db, isFirst: isFirst) }
                 continuation.resume(
                     with: Result {
-                        try db.execute(sql: "PRAGMA foreign_keys = ON")
-                        guard let value = try outcome.get() else {
-                            throw CoordinatorError.store("a transaction was skipped")
-                        }
+                        let value = try outcome.get()
+                        try restored.get()
+                        guard let value else { throw CoordinatorError.store("a transaction was skipped") }
                         return value
                     })
             }
         }
+    }
+
+    private static func endBulk(_ db: Database, isFirst: Bool) throws {
+        try db.execute(sql: "PRAGMA ignore_check_constraints = OFF; PRAGMA foreign_keys = ON")
+        guard try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") == "wal" else {
+            throw CoordinatorError.store("its write-ahead log can't be turned on")
+        }
+        try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536")
+        // A log of so many pages would be read again after a crash.
+        if !isFirst { _ = try? db.checkpoint(.truncate) }
     }
 
     private func enqueue(_ job: Job) {

@@ -5,10 +5,10 @@ import GRDB
 /// The schema's own constraints are not repeated here; these span tables. A database in which one of them fails was not
 /// written by tmdne alone, or its file system lost writes that it had promised to keep.
 enum Invariants {
-    /// A rule in words that complete "there are …", and the query that finds its violations.
+    /// A rule in words that complete "there are …", and what finds a violation.
     struct Rule: Sendable {
         let violation: String
-        let sql: String
+        let isBroken: @Sendable (Database) throws -> Bool
     }
 
     static let rules = [
@@ -42,13 +42,9 @@ enum Invariants {
                 """),
         Rule(
             violation: "failures of cells that are done",
-            sql: "SELECT failure.cell FROM failure JOIN cell ON cell.id = failure.cell WHERE cell.state = 'done'"),
-        Rule(
-            violation: "cells that the grid does not show where they say",
-            sql: """
-                SELECT cell.id FROM cell LEFT JOIN position ON position.id = cell.position
-                WHERE cell.shard IS NOT NULL AND position.cell IS NOT cell.id
-                """),
+            // The few failures first, whatever the planner thinks.
+            sql: "SELECT failure.cell FROM failure CROSS JOIN cell ON cell.id = failure.cell WHERE cell.state = 'done'"),
+        Rule(violation: "cells that the grid does not show where they say", isBroken: holdsMisplaced),
         Rule(
             violation: "positions or cells that the sweep does not count",
             sql: """
@@ -60,12 +56,33 @@ enum Invariants {
             sql: "SELECT 1 WHERE (SELECT coalesce(sum(done), 0) FROM worker) <> (SELECT count(*) FROM image)"),
     ]
 
-    /// Looks for violations, a few rows of each rule at most.
+    /// Whether a cell of the grid is not at the position that it names.
+    ///
+    /// Two scans, in the order of the tables: looking the positions up one by one takes four times as long.
+    @Sendable private static func holdsMisplaced(_ db: Database) throws -> Bool {
+        let count = try db.count("SELECT count(*) FROM position")
+        // A plan's positions are 0, 1, 2 and so on.
+        var shown = [Int64?](repeating: nil, count: count)
+        var isMisplaced = false
+        try db.forEachPair("SELECT id, cell FROM position") { position, cell in
+            guard let index = Int(exactly: position), shown.indices.contains(index) else { return false }
+            shown[index] = cell
+            return true
+        }
+        try db.forEachPair("SELECT id, position FROM cell WHERE shard IS NOT NULL") { cell, position in
+            let index = Int(exactly: position).flatMap { shown.indices.contains($0) ? $0 : nil }
+            isMisplaced = index.flatMap { shown[$0] } != cell
+            return !isMisplaced
+        }
+        return isMisplaced
+    }
+
+    /// Looks for violations, one of each rule at most.
     ///
     /// - Returns: A clause for each rule that does not hold.
     static func violations(_ db: Database) throws -> [String] {
         try rules.compactMap { rule in
-            try db.row("\(rule.sql) LIMIT 1") == nil ? nil : "there are \(rule.violation)"
+            try rule.isBroken(db) ? "there are \(rule.violation)" : nil
         }
     }
 
@@ -78,5 +95,12 @@ enum Invariants {
             "a row of \(row["table"] as String) refers to one of \(row["parent"] as String) that is not there"
         }
         return try references + violations(db)
+    }
+}
+
+extension Invariants.Rule {
+    /// A rule that is broken when a query has any row.
+    init(violation: String, sql: String) {
+        self.init(violation: violation) { db in try db.row("\(sql) LIMIT 1") != nil }
     }
 }

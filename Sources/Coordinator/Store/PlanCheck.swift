@@ -28,7 +28,12 @@ struct PlanCheck {
             }
             keys.append(planned.key)
         }
-        let order = (0..<count).sorted { keys[Int($0)] < keys[Int($1)] }
+        // With a part of the key beside each index no comparison has to go and look at two keys.
+        var entries = zip(keys, 0..<count).map { (prefix: $0.prefix, index: $1) }
+        entries.sort {
+            $0.prefix < $1.prefix || $0.prefix == $1.prefix && keys[Int($0.index)] < keys[Int($1.index)]
+        }
+        let order = entries.map(\.index)
         for (first, second) in zip(order, order.dropFirst()) where keys[Int(first)] == keys[Int(second)] {
             throw CoordinatorError.badPlan("the cell \(keys[Int(first)]) is listed twice")
         }

@@ -29,7 +29,8 @@ struct PlanDigest {
         add(plan.positions.count)
         for position in plan.positions {
             add(position.cell)
-            addTexts(of: position)
+            if position.index.isMultiple(of: plan.positions.runLength) { findTexts(of: position) }
+            append(texts)
             add(text(of: position.guidance))
             add(position.sampler.rawValue)
             for number in [position.index, position.steps, position.width, position.height] { add(number) }
@@ -52,14 +53,13 @@ struct PlanDigest {
     }
 
     /// The same for thousands of positions in a row.
-    private mutating func addTexts(of position: Position) {
+    private mutating func findTexts(of position: Position) {
         if last.map({ !position.sharesTexts(with: $0) }) ?? true {
             texts = [position.model, position.prompt, position.negativePrompt, position.style].flatMap { text in
                 Self.bytes(of: text.utf8.count) + Array(text.utf8)
             }
             last = position
         }
-        append(texts)
     }
 
     private mutating func text(of guidance: Decimal) -> [UInt8] {

@@ -8,15 +8,16 @@ import SharedModel
 struct PlanWriter {
     /// What a row of cells, which differ in guidance alone, has in common.
     private struct Shared {
+        let requirement: Int64
         let fingerprint: Int64
         let prompt: Int64
         let negativePrompt: Int64
-        let seed: [UInt8]
-        let sampler: [UInt8]
+        let seed: KeptText
+        let sampler: KeptText
         let steps: Int
         let width: Int
         let height: Int
-        let options: [UInt8]
+        let options: KeptText
     }
 
     /// A cell: which of the shared parts and of the guidance values it has, and where it is first shown.
@@ -24,6 +25,14 @@ struct PlanWriter {
         let shared: Int32
         let guidance: Int32
         let firstPosition: Int32
+    }
+
+    /// What a worker must have for a cell.
+    private struct RequirementKey: Hashable {
+        let fingerprint: Int64
+        let options: String
+        let width: Int
+        let height: Int
     }
 
     /// No row has this id.
@@ -35,8 +44,11 @@ struct PlanWriter {
     private var shared: [Shared] = []
     /// By their bytes: strings are equal when they look alike, however their accents are encoded.
     private var phrases: [[UInt8]: Int64] = [:]
+    private var requirements: [RequirementKey: Int64] = [:]
     private var guidances: [Decimal: Int32] = [:]
-    private var guidanceTexts: [[UInt8]] = []
+    private var guidanceTexts: [KeptText] = []
+    /// Where texts stand that many rows have.
+    private let texts = TextPool()
 
     init(db: Database, plan: SweepPlan, check: PlanCheck) {
         self.db = db
@@ -54,24 +66,36 @@ struct PlanWriter {
             try db.run("DELETE FROM position")
         }
         let firstShard = Int64(try db.count("SELECT coalesce(max(id) + 1, 0) FROM shard"))
-        try writeShards(from: firstShard)
-        let ids = try writeCells(known: known, firstShard: firstShard)
+        let cells = try compactCells()
+        try writeShards(of: cells, from: firstShard)
+        // Filled in the order of the keys, the index of the pending cells would be filled at random.
+        let index = try isEdit ? nil : db.row("SELECT sql FROM sqlite_master WHERE name = 'cell_pending'")
+        if index != nil { try db.execute(sql: "DROP INDEX cell_pending") }
+        let ids = try writeCells(cells, known: known, firstShard: firstShard)
+        if let index { try db.execute(sql: index["sql"]) }
         try writePositions(cells: ids)
     }
 
-    private func writeShards(from first: Int64) throws {
+    /// The cells of a shard want the same of a worker: they differ in guidance alone.
+    private func writeShards(of cells: [Compact], from first: Int64) throws {
         guard !plan.shards.isEmpty else { return }
-        var insert = try BulkInsert(db, into: "shard (id, cells)", columns: 2, count: plan.shards.count)
+        var requirements = [Int64](repeating: Self.unknown, count: plan.shards.count)
+        for (cell, place) in zip(cells, check.places) where place.rank == 0 {
+            requirements[Int(place.shard)] = shared[Int(cell.shared)].requirement
+        }
+        var insert = try BulkInsert(db, into: "shard (id, cells, requirement)", columns: 3, count: plan.shards.count)
         for (offset, shard) in plan.shards.enumerated() {
             insert.add(first + Int64(offset))
             insert.add(shard.cells.count)
+            insert.add(requirements[offset])
             try insert.endRow()
         }
     }
 
     /// - Returns: The row id of each cell of the plan, in the plan's order.
-    private mutating func writeCells(known: [CellKey: Int64], firstShard: Int64) throws -> [Int64] {
-        let cells = try compactCells()
+    private mutating func writeCells(
+        _ cells: [Compact], known: [CellKey: Int64], firstShard: Int64
+    ) throws -> [Int64] {
         var ids = check.keys.map { known[$0] ?? Self.unknown }
         var update = try BulkStatement(db, "UPDATE cell SET shard = ?, rank = ?, position = ? WHERE id = ?")
         for (index, id) in ids.enumerated() where id != Self.unknown {
@@ -124,15 +148,22 @@ struct PlanWriter {
         var cells: [Compact] = []
         cells.reserveCapacity(plan.cells.count)
         var last: Cell?
-        for planned in plan.cells {
+        for (index, planned) in plan.cells.enumerated() {
             let cell = planned.cell
-            if last.map({ !cell.differsInGuidanceAlone(from: $0) }) ?? true {
+            // Comparing long texts a million times takes longer than all the rest.
+            let mayDiffer = index.isMultiple(of: plan.cells.runLength)
+            if mayDiffer, last.map({ !cell.differsInGuidanceAlone(from: $0) }) ?? true {
+                let fingerprint = try phrase(cell.fingerprint)
+                let wanted = RequirementKey(
+                    fingerprint: fingerprint, options: StoredOptions.text(of: cell.options), width: cell.width,
+                    height: cell.height)
                 shared.append(
                     Shared(
-                        fingerprint: try phrase(cell.fingerprint), prompt: try phrase(cell.prompt),
-                        negativePrompt: try phrase(cell.negativePrompt), seed: Array("\(cell.seed)".utf8),
-                        sampler: Array(cell.sampler.rawValue.utf8), steps: cell.steps, width: cell.width,
-                        height: cell.height, options: Array(StoredOptions.text(of: cell.options).utf8)))
+                        requirement: try requirement(wanted, shownAt: planned.firstPosition), fingerprint: fingerprint,
+                        prompt: try phrase(cell.prompt), negativePrompt: try phrase(cell.negativePrompt),
+                        seed: texts.keep("\(cell.seed)"), sampler: texts.keep(cell.sampler.rawValue),
+                        steps: cell.steps, width: cell.width, height: cell.height,
+                        options: texts.keep(wanted.options)))
                 last = cell
             }
             cells.append(
@@ -141,6 +172,25 @@ struct PlanWriter {
                     firstPosition: Int32(planned.firstPosition)))
         }
         return cells
+    }
+
+    private mutating func requirement(_ wanted: RequirementKey, shownAt index: Int) throws -> Int64 {
+        if let known = requirements[wanted] { return known }
+        let position = plan.positions[index]
+        let row = try db.row(
+            """
+            INSERT INTO requirement (fingerprint, options, width, height, model, files)
+            VALUES (:fingerprint, :options, :width, :height, :model, :files)
+            ON CONFLICT DO UPDATE SET model = :model, files = :files RETURNING id
+            """,
+            [
+                "fingerprint": wanted.fingerprint, "options": wanted.options,
+                "width": wanted.width, "height": wanted.height, "model": try phrase(position.model),
+                "files": try StoredOptions.text(ofFiles: position.files),
+            ])
+        let id: Int64 = row?["id"] ?? Self.unknown
+        requirements[wanted] = id
+        return id
     }
 
     private mutating func writePositions(cells ids: [Int64]) throws {
@@ -152,22 +202,25 @@ struct PlanWriter {
                     height, files)
                 """, columns: 13, count: plan.positions.count)
         var finder = check.finder
-        var texts = PositionTexts()
+        var common = PositionTexts()
         for position in plan.positions {
             guard let cell = finder.index(of: position.cell) else {
                 preconditionFailure("the check has found every position's cell")
             }
-            if !texts.are(of: position) { texts = try PositionTexts(position) { try phrase($0) } }
+            // Comparing long texts a million times takes longer than all the rest.
+            if position.index.isMultiple(of: plan.positions.runLength), !common.are(of: position) {
+                common = try PositionTexts(position, in: texts) { try phrase($0) }
+            }
             insert.add(position.index)
             insert.add(ids[cell])
-            for phrase in texts.phrases { insert.add(phrase) }
+            for phrase in common.phrases { insert.add(phrase) }
             insert.add(guidanceTexts[Int(number(of: position.guidance))])
-            insert.add(texts.seed)
+            insert.add(common.seed)
             insert.add(position.steps)
-            insert.add(texts.sampler)
+            insert.add(common.sampler)
             insert.add(position.width)
             insert.add(position.height)
-            insert.add(texts.files)
+            insert.add(common.files)
             try insert.endRow()
         }
     }
@@ -177,7 +230,7 @@ struct PlanWriter {
         if let number = guidances[guidance] { return number }
         let number = Int32(guidanceTexts.count)
         guidances[guidance] = number
-        guidanceTexts.append(Array(guidance.description.utf8))
+        guidanceTexts.append(texts.keep(guidance.description))
         return number
     }
 
@@ -196,21 +249,22 @@ private struct PositionTexts {
     private let position: Position?
     /// Rows of the model, the prompt, the negative prompt and the style.
     let phrases: [Int64]
-    let seed: [UInt8]
-    let sampler: [UInt8]
-    let files: [UInt8]
+    let seed: KeptText
+    let sampler: KeptText
+    let files: KeptText
 
     init() {
         position = nil
-        (phrases, seed, sampler, files) = ([], [], [], [])
+        phrases = []
+        (seed, sampler, files) = (KeptText(), KeptText(), KeptText())
     }
 
-    init(_ position: Position, phrase: (String) throws -> Int64) throws {
+    init(_ position: Position, in pool: TextPool, phrase: (String) throws -> Int64) throws {
         self.position = position
         phrases = try [position.model, position.prompt, position.negativePrompt, position.style].map(phrase)
-        seed = Array("\(position.seed)".utf8)
-        sampler = Array(position.sampler.rawValue.utf8)
-        files = Array(try StoredOptions.text(ofFiles: position.files).utf8)
+        seed = pool.keep("\(position.seed)")
+        sampler = pool.keep(position.sampler.rawValue)
+        files = pool.keep(try StoredOptions.text(ofFiles: position.files))
     }
 
     func are(of other: Position) -> Bool {

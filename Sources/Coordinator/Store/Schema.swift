@@ -19,6 +19,7 @@ enum Schema {
         migrator.registerMigration("leasing") { db in try db.execute(sql: leasing) }
         migrator.registerMigration("opinions and measures") { db in try db.execute(sql: opinionsAndMeasures) }
         migrator.registerMigration("readings") { db in try db.execute(sql: readings) }
+        migrator.registerMigration("requirements") { db in try db.execute(sql: requirements) }
         return migrator
     }()
 

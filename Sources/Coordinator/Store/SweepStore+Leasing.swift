@@ -211,22 +211,33 @@ extension SweepStore {
         try db.count("SELECT count(*) FROM cell WHERE attempt = ?", [attempt])
     }
 
+    /// Whether the worker ?1 failed a cell, and another that is there can render it.
+    private static let isLeftToOthers = """
+        EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1)
+            AND EXISTS (
+                SELECT 1 FROM worker WHERE connected = 1 AND worker.id <> ?1 AND NOT EXISTS (
+                    SELECT 1 FROM unfit WHERE unfit.worker = worker.id
+                        AND unfit.requirement = (SELECT requirement FROM shard WHERE shard.id = cell.shard)))
+        """
+
     /// The first shard with a pending cell that the worker may have; those that killed workers come after all others, and
     /// only for a worker that is free.
     private static func nextShard(
         for worker: Int64, notFailedBy avoided: Int64, isFree: Bool, _ db: Database
     ) throws -> Int64? {
-        let isUnable = try db.row("SELECT 1 FROM inability WHERE worker = ? LIMIT 1", [worker]) != nil
+        // From the shards to their cells, whatever the planner thinks: there may be a million cells that are not for it.
+        let source = try fittingRequirements(of: worker, db).map { fitting in
+            "shard CROSS JOIN cell ON cell.shard = shard.id AND shard.requirement IN (\(fitting))"
+        }
         for isHarmless in isFree ? [true, false] : [true] {
             let shard = try db.row(
                 """
-                SELECT shard FROM cell
-                WHERE state = 'pending' AND shard IS NOT NULL
-                    AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1)
+                SELECT cell.shard FROM \(source ?? "cell")
+                WHERE state = 'pending' AND cell.shard IS NOT NULL
+                    AND NOT (\(isLeftToOthers))
                     \(isHarmless ? "AND crashes = 0 AND deaths < 2" : "")
-                    \(isUnable ? "AND fingerprint NOT IN (SELECT fingerprint FROM inability WHERE worker = ?2)" : "")
-                ORDER BY shard LIMIT 1
-                """, isUnable ? [avoided, worker] : [avoided])
+                ORDER BY \(source == nil ? "cell.shard" : "shard.id") LIMIT 1
+                """, [avoided])
             if let shard { return shard["shard"] }
         }
         return nil
@@ -240,12 +251,11 @@ extension SweepStore {
         return try choose(
             db,
             """
-            WHERE cell.shard = ? AND cell.state = 'pending' AND cell.shard IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?)
+            WHERE cell.shard = ?2 AND cell.state = 'pending' AND cell.shard IS NOT NULL AND NOT (\(isLeftToOthers))
             ORDER BY cell.crashes > 0, max(cell.deaths, 1), EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id),
                 cell.rank
-            LIMIT ?
-            """, [shard, avoided, min(max(limit, 1), WireLimits.grantedCells)]
+            LIMIT ?3
+            """, [avoided, shard, min(max(limit, 1), WireLimits.grantedCells)]
         ) { crashes, deaths in
             // A cell has killed nobody, as far as one can tell: a single death may be anybody's.
             let isHarmless = crashes == 0 && deaths < 2

@@ -1,5 +1,7 @@
 import Foundation
 import GRDB
+import NIOCore
+import NIOPosix
 import SharedModel
 
 /// What opening a directory with a plan came to.
@@ -19,18 +21,25 @@ extension SweepStore {
     ///
     /// - Throws: ``CoordinatorError/otherSweep(directory:found:wanted:)`` and ``CoordinatorError/badPlan(_:)``.
     func adopt(_ plan: SweepPlan, directory: String) async throws -> Adoption {
-        async let digesting = PlanDigest.digest(of: plan)
+        // On a thread that may be waited for: it takes as long as a good part of the writing.
+        let digesting = NIOThreadPool.singleton.runIfActive(eventLoop: MultiThreadedEventLoopGroup.singleton.any()) {
+            PlanDigest.digest(of: plan)
+        }
         let check = try PlanCheck(plan)
-        let digest = await digesting
         let timestamp = timestamp
-        return try await committer.performInBulk { db in
-            let known = try db.row("SELECT name, plan FROM sweep")
-            if let known {
-                guard known["name"] == plan.name else {
-                    throw CoordinatorError.otherSweep(directory: directory, found: known["name"], wanted: plan.name)
-                }
-                if known["plan"] == digest { return .resumed }
+        let known = try await committer.perform { db in
+            try db.row("SELECT name, plan FROM sweep").map { (name: $0["name"] as String, plan: $0["plan"] as String) }
+        }
+        if let known {
+            guard known.name == plan.name else {
+                throw CoordinatorError.otherSweep(directory: directory, found: known.name, wanted: plan.name)
             }
+            if try await digesting.get() == known.plan { return .resumed }
+        }
+        return try await committer.performInBulk(isFirst: known == nil) { db in
+            var writer = PlanWriter(db: db, plan: plan, check: check)
+            try writer.write(isEdit: known != nil)
+            let digest = try digesting.wait()
             try db.run(
                 """
                 INSERT INTO sweep (id, name, source, plan, positions, cells, state, created_at, started_at)
@@ -42,8 +51,6 @@ extension SweepStore {
                     "name": plan.name, "source": plan.source, "plan": digest, "positions": plan.positions.count,
                     "cells": plan.cells.count, "now": timestamp,
                 ])
-            var writer = PlanWriter(db: db, plan: plan, check: check)
-            try writer.write(isEdit: known != nil)
             guard known != nil else { return .created }
             return .edited(
                 kept: try db.count("SELECT count(*) FROM cell WHERE state = 'done' AND shard IS NOT NULL"))

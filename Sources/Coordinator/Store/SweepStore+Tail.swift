@@ -31,9 +31,9 @@ extension SweepStore {
                     AND cell.crashes = 0
                     AND NOT EXISTS (
                         SELECT 1 FROM attempt AS copy WHERE copy.copy_of = attempt.id AND copy.state = 'live')
-                    AND cell.fingerprint NOT IN (
-                        SELECT fingerprint FROM inability JOIN worker ON worker.id = inability.worker
-                        WHERE worker.identity = :identity)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM unfit JOIN shard USING (requirement) JOIN worker AS own ON own.id = unfit.worker
+                        WHERE shard.id = attempt.shard AND own.identity = :identity)
                 GROUP BY attempt.id ORDER BY attempt.id LIMIT \(Self.tailShown)
                 """, ["identity": identity])
             return rows.compactMap { row in

@@ -16,8 +16,16 @@ extension SweepStore {
     /// Lets a worker in under a name that no other worker has, if its token still lets it.
     ///
     /// A worker that the token has let in before may come back however late: its identity is a secret of its own.
-    func register(_ hello: Hello, with token: TokenRecord) async throws -> Registration {
+    ///
+    /// - Parameters:
+    ///   - hello: What it says of itself.
+    ///   - token: What it shows.
+    ///   - misfits: Which cells it can't render by what it says.
+    /// - Returns: What comes of it.
+    /// - Throws: What the database says.
+    func register(_ hello: Hello, with token: TokenRecord, misfits: [Misfit] = []) async throws -> Registration {
         let (timestamp, now) = (timestamp, now)
+        let able = try hello.able.map(Self.text)
         return try await committer.perform { db in
             let isBack = "SELECT count(*) FROM admission WHERE token = ? AND identity = ?"
             if try db.count(isBack, [token.sha256, hello.identity]) == 0 {
@@ -29,23 +37,33 @@ extension SweepStore {
                     [token.sha256, hello.identity, timestamp])
             }
             let name = try Self.freeName(like: hello.name, identity: hello.identity, db)
-            try db.run(
+            let row = try db.row(
                 """
-                INSERT INTO worker (identity, name, device, program, connected, first_seen_at, last_seen_at)
-                VALUES (:identity, :name, :device, :program, 1, :now, :now)
+                INSERT INTO worker (identity, name, device, program, able, connected, first_seen_at, last_seen_at)
+                VALUES (:identity, :name, :device, :program, :able, 1, :now, :now)
                 ON CONFLICT (identity) DO UPDATE
-                SET name = :name, device = :device, program = :program, connected = 1, last_seen_at = :now, note = NULL
+                SET name = :name, device = :device, program = :program, able = :able, connected = 1,
+                    last_seen_at = :now, note = NULL
+                RETURNING id
                 """,
                 [
                     "identity": hello.identity, "name": name, "device": hello.device, "program": hello.program,
-                    "now": timestamp,
+                    "able": able, "now": timestamp,
                 ])
-            // What it lacked may have been put in its place while it was away.
-            try db.run(
-                "DELETE FROM inability WHERE worker = (SELECT id FROM worker WHERE identity = ?)", [hello.identity])
+            if let worker: Int64 = row?["id"] {
+                // What it lacked may have been put in its place while it was away.
+                try db.run("DELETE FROM inability WHERE worker = ?", [worker])
+                try Self.setMisfits(misfits, of: worker, db)
+            }
             try Self.note(db, at: timestamp, "joined", worker: name, "\(name) joined with \(hello.device)")
             return .registered(name: name)
         }
+    }
+
+    private static func text(of able: Ability) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(able), as: UTF8.self)
     }
 
     /// Remembers that a worker's connection ended.
@@ -70,63 +88,6 @@ extension SweepStore {
                 ["text": text, "identity": identity])
             guard let name = row?["name"] as String? else { return }
             try Self.note(db, at: timestamp, "quarantine", worker: name, text ?? "\(name) is granted cells again")
-        }
-    }
-
-    /// Remembers that a worker can't render the model of a lease that it was granted.
-    func cannotRender(_ lease: LeaseID, identity: String, reason: String) async throws {
-        let timestamp = timestamp
-        try await committer.perform { db in
-            let row = try db.row(
-                """
-                INSERT INTO inability (worker, fingerprint, reason)
-                SELECT worker.id, cell.fingerprint, ? FROM attempt
-                JOIN worker ON worker.id = attempt.worker
-                JOIN attempt_cell ON attempt_cell.attempt = attempt.id
-                JOIN cell ON cell.id = attempt_cell.cell
-                WHERE attempt.lease = ? AND worker.identity = ? LIMIT 1
-                ON CONFLICT DO UPDATE SET reason = excluded.reason
-                RETURNING (SELECT name FROM worker WHERE id = worker) AS name
-                """, [reason, lease.hex, identity])
-            guard let name = row?["name"] as String? else { return }
-            try Self.note(db, at: timestamp, "inability", worker: name, reason)
-        }
-    }
-
-    /// Whether the worker has said that it can't render a model, and none of the undone cells has another.
-    func isHopeless(_ identity: String) async throws -> Bool {
-        try await committer.perform { db in
-            let unable =
-                "SELECT fingerprint FROM inability JOIN worker ON worker.id = inability.worker WHERE identity = :identity"
-            guard try db.row("\(unable) LIMIT 1", ["identity": identity]) != nil else { return false }
-            return try db.row(
-                """
-                SELECT 1 FROM cell WHERE shard IS NOT NULL AND state IN ('pending', 'leased')
-                    AND fingerprint NOT IN (\(unable)) LIMIT 1
-                """, ["identity": identity]) == nil
-        }
-    }
-
-    /// A sentence about pending cells that no connected worker can render; `nil` when there are none.
-    func unrenderable() async throws -> String? {
-        try await committer.perform { db in
-            let lacking = try db.rows(
-                """
-                SELECT fingerprint, max(reason) AS reason FROM inability
-                WHERE NOT EXISTS (
-                    SELECT 1 FROM worker WHERE connected = 1 AND NOT EXISTS (
-                        SELECT 1 FROM inability AS own
-                        WHERE own.worker = worker.id AND own.fingerprint = inability.fingerprint))
-                GROUP BY fingerprint
-                """)
-            for row in lacking {
-                let cells = try db.count(
-                    "SELECT count(*) FROM cell WHERE state = 'pending' AND shard IS NOT NULL AND fingerprint = ?",
-                    [row["fingerprint"] as Int64])
-                guard cells > 0 else { continue }
-                return "\(cells) cells wait for a worker that can render their model: \(row["reason"] as String)"
-            }
-            return nil
         }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Synchronization
 
 /// Everything that a coordinator remembers: `sweep.db`, with one connection that writes.
 ///
@@ -14,23 +15,51 @@ final class SweepStore: Sendable {
 
     /// Opens or creates the database and brings its schema up to date. Blocks; keep it off the cooperative pool.
     ///
+    /// - Parameters:
+    ///   - path: Of the file.
+    ///   - isSuspect: Whether to look also for what only a crash of the host or a foreign hand can have left.
+    ///   - wallClock: Tells what time goes into rows.
     /// - Throws: ``CoordinatorError`` for a file that is damaged, no database, or of a newer version.
-    init(path: String, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
+    init(path: String, isSuspect: Bool = false, wallClock: @escaping @Sendable () -> Date = { Date() }) throws {
         self.wallClock = wallClock
         self.path = path
         do {
             database = try DatabaseQueue(path: path, configuration: Self.configuration)
             committer = GroupCommitter(database: database)
-            try database.write { db in
+            let isCurrent = try database.write { db in
                 if try Schema.migrator.hasBeenSuperseded(db) { throw CoordinatorError.newerDatabase(path: path) }
-                let problem = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
-                guard problem == "ok" else {
-                    throw CoordinatorError.damagedDatabase(path: path, problem: problem ?? "no answer")
-                }
+                return try Schema.migrator.hasCompletedMigrations(db)
             }
+            // Beside each other: of a million cells each takes a second.
+            try Self.check(database, path: path, isSuspect: isSuspect && isCurrent)
             try Schema.migrator.migrate(database)
+            if isSuspect, !isCurrent { try verify() }
         } catch let error as DatabaseError {
             throw Self.explain(error, path: path)
+        }
+    }
+
+    /// Looks at the pages and, on a second connection, at the rules that span tables.
+    private static func check(_ database: DatabaseQueue, path: String, isSuspect: Bool) throws {
+        let problems = Mutex<[Int: Result<String?, any Error>]>([:])
+        DispatchQueue.concurrentPerform(iterations: isSuspect ? 2 : 1) { index in
+            let problem: Result<String?, any Error> = Result {
+                if index == 0 {
+                    let answer = try database.read { db in try String.fetchOne(db, sql: "PRAGMA quick_check(1)") }
+                    return answer == "ok" ? nil : answer ?? "no answer"
+                }
+                var configuration = Configuration()
+                configuration.readonly = true
+                let reader = try DatabaseQueue(path: path, configuration: configuration)
+                return try reader.read { db in try Invariants.violations(db) }.first
+            }
+            problems.withLock { $0[index] = problem }
+        }
+        // Damaged pages explain whatever else is wrong.
+        for (_, problem) in problems.withLock(\.self).sorted(by: { $0.key < $1.key }) {
+            if let problem = try problem.get() {
+                throw CoordinatorError.damagedDatabase(path: path, problem: problem)
+            }
         }
     }
 

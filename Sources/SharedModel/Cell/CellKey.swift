@@ -24,6 +24,9 @@ package struct CellKey: Hashable, Sendable {
         }
     }
 
+    /// The first 16 digits: nearly always enough to tell keys apart, and to order them.
+    package var prefix: UInt64 { words.0 }
+
     /// Length of ``hex``.
     package static let digits = 64
 

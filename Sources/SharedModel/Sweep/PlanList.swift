@@ -5,7 +5,7 @@
 package struct PlanList<Element: Equatable & Sendable>: Sendable {
     private enum Storage: Sendable {
         case listed([Element])
-        case computed(count: Int, element: @Sendable (Int) -> Element)
+        case computed(count: Int, runLength: Int, element: @Sendable (Int) -> Element)
     }
 
     private var storage: Storage
@@ -16,9 +16,19 @@ package struct PlanList<Element: Equatable & Sendable>: Sendable {
 
     /// - Parameters:
     ///   - count: How many elements there are.
+    ///   - runLength: How many neighbours each are known to have most in common, from the first element on.
     ///   - element: Gives the element of an index below `count`, the same one every time.
-    init(count: Int, element: @escaping @Sendable (Int) -> Element) {
-        storage = .computed(count: count, element: element)
+    init(count: Int, runLength: Int = 1, element: @escaping @Sendable (Int) -> Element) {
+        storage = .computed(count: count, runLength: Swift.max(1, runLength), element: element)
+    }
+
+    /// How many neighbours each have most in common, as far as is known without looking: of cells and positions, those that
+    /// differ in guidance alone.
+    package var runLength: Int {
+        switch storage {
+        case .listed: 1
+        case .computed(_, let runLength, _): runLength
+        }
     }
 }
 
@@ -32,7 +42,7 @@ extension PlanList: RandomAccessCollection, MutableCollection, RangeReplaceableC
     package var endIndex: Int {
         switch storage {
         case .listed(let elements): elements.count
-        case .computed(let count, _): count
+        case .computed(let count, _, _): count
         }
     }
 
@@ -41,7 +51,7 @@ extension PlanList: RandomAccessCollection, MutableCollection, RangeReplaceableC
             switch storage {
             case .listed(let elements):
                 return elements[index]
-            case .computed(let count, let element):
+            case .computed(let count, _, let element):
                 precondition(index >= 0 && index < count, "a plan's element is out of range")
                 return element(index)
             }

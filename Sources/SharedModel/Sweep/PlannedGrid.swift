@@ -43,11 +43,12 @@ struct PlannedGrid: Sendable {
     }
 
     var positions: PlanList<Position> {
-        PlanList(count: settings.count * texts.count * guidance.count, element: position)
+        PlanList(
+            count: settings.count * texts.count * guidance.count, runLength: guidance.count, element: position)
     }
 
     var cells: PlanList<PlannedCell> {
-        PlanList(count: keys.count, element: cell)
+        PlanList(count: keys.count, runLength: rowLength, element: cell)
     }
 
     var shards: PlanList<Shard> {

@@ -32,7 +32,8 @@ extension SweepPlan {
     /// Hands on the first of every run of neighbouring cells that differ in guidance alone.
     package func forEachRow(_ body: (PlannedCell) throws -> Void) rethrows {
         var last: Cell?
-        for planned in cells {
+        for index in stride(from: 0, to: cells.count, by: cells.runLength) {
+            let planned = cells[index]
             if let last, planned.cell.differsInGuidanceAlone(from: last) { continue }
             last = planned.cell
             try body(planned)

@@ -204,8 +204,11 @@ package struct ModelOffer: Codable, Equatable, Sendable {
 /// Nothing more will be granted: finish, upload, say bye and end.
 package struct Drain: Codable, Equatable, Sendable {
     package var reason: String
+    /// Whether cells are left, none of which the worker can render.
+    package var isUnfit: Bool?
 
-    package init(reason: String) {
+    package init(reason: String, isUnfit: Bool? = nil) {
         self.reason = WireText.line(reason)
+        self.isUnfit = isUnfit
     }
 }

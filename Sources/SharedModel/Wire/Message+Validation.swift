@@ -50,6 +50,16 @@ private struct FieldCheck {
         if let vae = options.vae { try hexadecimal(vae, field, digits: 64) }
     }
 
+    func ability(_ able: Ability) throws(WireError) {
+        if let memory = able.memory { try integer(memory, "able.memory", in: 0...WireLimits.memoryBytes) }
+        if let precision = able.precision { try line(precision, "able.precision", longest: WireLimits.nameBytes) }
+        let families = able.families ?? []
+        try require(
+            families.count <= WireLimits.families, "able.families", "at most \(WireLimits.families)")
+        for family in families { try line(family, "able.families", longest: WireLimits.nameBytes) }
+        for model in able.models ?? [] { try hexadecimal(model, "able.models", digits: 64) }
+    }
+
     func text(_ value: String, _ field: String) throws(WireError) {
         try require(
             value.utf8.count <= WireLimits.promptBytes, field, "at most \(WireLimits.promptBytes) bytes of UTF-8")
@@ -66,6 +76,7 @@ extension Hello: WirePayload {
         try check.line(device, "device", longest: WireLimits.deviceBytes)
         try check.line(program, "program", longest: WireLimits.nameBytes)
         try check.require(leases.count <= WireLimits.leases, "leases", "at most \(WireLimits.leases)")
+        if let able { try check.ability(able) }
     }
 }
 

@@ -14,6 +14,10 @@ package enum WireLimits {
     package static let modelFiles = 1024
     /// Longest file of a model, in bytes: 1 TiB.
     package static let modelFileBytes = 1 << 40
+    /// Most memory that a worker may tell, in bytes: 1 PiB.
+    package static let memoryBytes = 1 << 50
+    /// Most families of models that a worker may tell.
+    package static let families = 16
     /// Longest name of a worker, in bytes of UTF-8.
     package static let nameBytes = 64
     /// Longest description of a device, in bytes of UTF-8.

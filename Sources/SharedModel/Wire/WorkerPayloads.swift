@@ -14,9 +14,12 @@ package struct Hello: Codable, Equatable, Sendable {
     package var program: String
     /// Leases that the worker still holds after a lost connection.
     package var leases: [LeaseID]
+    /// What it can render; `nil`: not known, it may be granted everything.
+    package var able: Ability?
 
     package init(
-        version: Int, secret: String, name: String, identity: String, device: String, program: String, leases: [LeaseID]
+        version: Int, secret: String, name: String, identity: String, device: String, program: String,
+        leases: [LeaseID], able: Ability? = nil
     ) {
         self.version = version
         self.secret = secret
@@ -25,6 +28,7 @@ package struct Hello: Codable, Equatable, Sendable {
         self.device = device
         self.program = program
         self.leases = leases
+        self.able = able
     }
 }
 

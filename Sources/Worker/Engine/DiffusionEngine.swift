@@ -35,6 +35,12 @@ package final class DiffusionEngine: Engine {
     package var device: String { compute.label }
     package var precision: String { compute.precision.rawValue }
 
+    package var ability: Ability? {
+        Ability(
+            memory: [memoryBudget, AddressSpace.budget].compactMap(\.self).min(), precision: precision,
+            families: ModelFamily.allCases.map(\.rawValue))
+    }
+
     package func prepare(model: String, for cell: GrantedCell) throws {
         _ = try pipeline(model: model, for: cell)
     }

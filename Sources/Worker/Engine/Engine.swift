@@ -10,6 +10,9 @@ package protocol Engine: AnyObject {
     /// What the networks are computed in: `fp32`, `bf16`.
     var precision: String { get }
 
+    /// What it can render; `nil`: not known.
+    var ability: Ability? { get }
+
     /// Gets the model of a shard ready, with the LoRAs and the VAE that its cells want, if it is not already.
     ///
     /// - Parameters:
@@ -29,6 +32,10 @@ package protocol Engine: AnyObject {
     func render(
         _ cells: [GrantedCell], progress: (EngineProgress) -> Bool, emit: (RenderedCell) throws -> Void
     ) throws
+}
+
+extension Engine {
+    package var ability: Ability? { nil }
 }
 
 /// Where an engine is in the cells that it was given.

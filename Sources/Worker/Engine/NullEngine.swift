@@ -7,11 +7,16 @@ package import SharedModel
 package final class NullEngine: Engine {
     package let device = "null"
     package let precision = "none"
+    /// What it says that it could render.
+    package let ability: Ability?
     private let delay: Duration
 
-    /// - Parameter delay: How long an image takes, spread evenly over the cell's steps.
-    package init(delay: Duration = .zero) {
+    /// - Parameters:
+    ///   - delay: How long an image takes, spread evenly over the cell's steps.
+    ///   - memory: Bytes of memory that it says it may take.
+    package init(delay: Duration = .zero, memory: Int? = nil) {
         self.delay = delay
+        ability = memory.map { Ability(memory: $0) }
     }
 
     package func prepare(model: String, for cell: GrantedCell) {}

@@ -44,13 +44,15 @@ final class RenderHost: @unchecked Sendable {
 
     /// Makes the engine on its thread.
     ///
-    /// - Returns: What it calls its device.
-    func startEngine(_ makeEngine: @escaping @Sendable () throws -> any Engine) async throws -> String {
+    /// - Returns: What it calls its device, and what it can render.
+    func startEngine(
+        _ makeEngine: @escaping @Sendable () throws -> any Engine
+    ) async throws -> (device: String, ability: Ability?) {
         try await engineThread.runIfActive { [self] in
             do {
                 let engine = try makeEngine()
                 self.engine = engine
-                return engine.device
+                return (engine.device, engine.ability)
             } catch {
                 throw WorkerError.engineUnavailable(reason: "\(error)")
             }

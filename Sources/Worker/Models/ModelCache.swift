@@ -44,6 +44,12 @@ package struct ModelCache: Sendable {
         return Self.content(of: path)
     }
 
+    /// Fingerprints of what is there, by its names alone.
+    package var fingerprints: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { Hexadecimal.isLowercase($0, digits: 64) }.sorted()
+    }
+
     private static func content(of folder: String) -> String {
         let file = "\(folder)/\(ModelManifest.singleFile)"
         return FileManager.default.fileExists(atPath: file) ? file : folder

@@ -17,6 +17,10 @@ package struct WorkerService: Service {
         /// Directory of all spools of this user.
         package var cache: String
         package var limits = SpoolLimits()
+        /// Whether the coordinator is told what this worker can render; one that is alone is granted all, and fails the rest.
+        package var tellsAbility = true
+        /// Fingerprints of models that this host has; all of them, if it fetches none.
+        package var models: [String]?
         /// From a graceful shutdown until the rendering is cut off.
         package var patience: Duration = .seconds(120)
         /// Shortest wait between two attempts to connect.
@@ -84,9 +88,9 @@ package struct WorkerService: Service {
     private func work(on host: RenderHost, key: PinnedKey?) async throws -> SessionEnding {
         let (identity, leftovers) = try await host.openSpool(
             cache: configuration.cache, token: configuration.token)
-        let device = try await host.startEngine(makeEngine)
+        let (device, ability) = try await host.startEngine(makeEngine)
         let driver = SessionDriver(
-            session: session(identity: identity, device: device, leftovers: leftovers), key: key,
+            session: session(identity: identity, device: device, ability: ability, leftovers: leftovers), key: key,
             host: host, link: link, eventLoop: group.next(), logger: logger, events: continuation)
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
@@ -100,13 +104,18 @@ package struct WorkerService: Service {
         }
     }
 
-    private func session(identity: String, device: String, leftovers: [SpoolEntry]) -> WorkerSession {
+    private func session(
+        identity: String, device: String, ability: Ability?, leftovers: [SpoolEntry]
+    ) -> WorkerSession {
         let token = configuration.token
+        var able = configuration.tellsAbility ? ability : nil
+        able?.fetches = link != nil
+        able?.models = configuration.models
         let name = WireText.line(configuration.name, longest: WireLimits.nameBytes)
         let hello = Hello(
             version: WireLimits.protocolVersion, secret: token.secret.base64URL, name: name.isEmpty ? "worker" : name,
             identity: identity, device: WireText.line(device, longest: WireLimits.deviceBytes),
-            program: Program.signature, leases: [])
+            program: Program.signature, leases: [], able: able)
         var settings = WorkerSession.Configuration(hosts: token.hosts, port: token.port, hello: hello)
         settings.limits = configuration.limits
         settings.patience = configuration.patience

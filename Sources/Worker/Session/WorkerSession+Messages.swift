@@ -75,6 +75,7 @@ extension WorkerSession {
         isClaiming = false
         guard !isDraining else { return goOn() }
         isDraining = true
+        if drain.isUnfit == true, !hasDelivered { hostProblem = hostProblem ?? .unfit(reason: drain.reason) }
         return [.tell(.ending(reason: drain.reason))] + goOn()
     }
 
@@ -100,7 +101,7 @@ extension WorkerSession {
         actions.append(.tell(.delivered(ack.cell, ack.outcome, reason: ack.reason)))
         switch ack.outcome {
         case .stored:
-            (hostProblem, unableInARow) = (nil, 0)
+            (hostProblem, unableInARow, hasDelivered) = (nil, 0, true)
             leases.told(ack.cell, isDone: true)
             actions.append(.delete(entry))
         case .duplicate:

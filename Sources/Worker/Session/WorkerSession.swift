@@ -67,10 +67,13 @@ struct WorkerSession: Sendable {
     var failure: WorkerError?
     /// Leases whose model this host can't render, and why; not given back yet.
     var unable: [LeaseID: String] = [:]
-    /// The latest reason of those, while no image was taken: the session's failure when nothing else is granted.
+    /// The latest reason of those, or what a drain said, while no image was taken: the session's failure when nothing else is
+    /// granted.
     var hostProblem: WorkerError?
     /// Leases in a row that were given back as ``unable``.
     var unableInARow = 0
+    /// The coordinator has taken an image.
+    var hasDelivered = false
     var closingReason: String?
     /// Connections to somebody with another key than the join token names.
     var strangers = 0
@@ -102,7 +105,7 @@ struct WorkerSession: Sendable {
         closingReason = nil
         var hello = configuration.hello
         hello.leases = Array(leases.live.prefix(WireLimits.leases))
-        return [.send(.hello(hello)), .schedule(.welcome, after: configuration.welcomeTimeout)]
+        return [.send(.hello(hello.fitting())), .schedule(.welcome, after: configuration.welcomeTimeout)]
     }
 
     /// The connection is gone or could not be made.

@@ -35,9 +35,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         var checks = [
             Check(name: "tmdne", isFine: true, detail: Program.version),
-            Check(
-                name: "memory", isFine: true,
-                detail: "\(ProcessInfo.processInfo.physicalMemory >> 20) MiB in this machine"),
+            Check(name: "memory", isFine: true, detail: Self.memoryInWords),
         ]
         checks.append(
             check("device") {
@@ -91,6 +89,17 @@ struct DoctorCommand: ParsableCommand {
         } catch {
             return Check(name: name, isFine: false, detail: "\(error)")
         }
+    }
+
+    /// What the machine has, and what limits leave of it.
+    private static var memoryInWords: String {
+        let memory = HostMemory()
+        var words = "\(ProcessInfo.processInfo.physicalMemory >> 20) MiB in this machine"
+        if let limit = memory.limit { words += ", of which \(memory.bytes >> 20) MiB may be used, says \(limit)" }
+        if let addresses = AddressSpace.budget, addresses < memory.bytes {
+            words += "; the limit on addresses (ulimit -v) leaves \(addresses >> 20) MiB"
+        }
+        return words
     }
 
     private static func renderedInWords() throws -> String {

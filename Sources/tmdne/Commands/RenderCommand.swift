@@ -46,7 +46,7 @@ struct RenderCommand: ParsableCommand {
     @Option(help: PrecisionChoice.help)
     var precision = PrecisionChoice.auto
 
-    @Option(help: "Memory that rendering may take, such as 12G; all of it unless given.")
+    @Option(help: "Memory that rendering may take, such as 12G; auto, unless given: all that this process may have.")
     var memory: MemorySize?
 
     @OptionGroup(title: "What differs between programs and models")
@@ -78,7 +78,7 @@ struct RenderCommand: ParsableCommand {
         truncation.add(cell)
         truncation.sentences.forEach(Console.note)
         let engine = DiffusionEngine(
-            device: try CPUDevice(precision: precision.precision), memoryBudget: (memory ?? .physical).bytes,
+            device: try CPUDevice(precision: precision.precision), memoryBudget: (memory ?? .auto).bytes,
             findFile: { name, _ in try locator.locate(name) }, findModel: { _, _ in files })
         try engine.prepare(model: model, for: granted)
         try engine.render([granted], progress: { _ in true }) { image in

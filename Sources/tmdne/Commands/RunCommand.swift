@@ -31,8 +31,9 @@ struct RunCommand: AsyncParsableCommand {
         try planned.warnings().forEach(Console.note)
         try await SweepHost(
             directory: try SweepDirectory(output: output, sweep: planned.plan.name), plan: planned.plan,
-            sweepFile: sweep, worker: LocalWorker(options: worker, isSharing: !noSharing, sweepFile: sweep), web: web,
-            logger: log.logger("tmdne")
+            sweepFile: sweep,
+            worker: LocalWorker(options: worker, isSharing: !noSharing, hasCompany: false, sweepFile: sweep),
+            web: web, logger: log.logger("tmdne")
         ).run()
     }
 }

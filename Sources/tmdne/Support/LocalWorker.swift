@@ -22,7 +22,10 @@ struct WorkerOptions: ParsableArguments {
     var precision = PrecisionChoice.auto
 
     @Option(
-        help: "Memory that rendering may take, such as 12G; a cell that needs more is refused. All of it unless given.")
+        help: """
+            Memory that rendering may take, such as 12G; a cell that needs more is left to others. auto, unless given: all \
+            of the machine's, or what control groups leave of it.
+            """)
     var memory: MemorySize?
 
     @Option(
@@ -39,6 +42,8 @@ struct LocalWorker {
     var isSharing = true
     /// Whether to fetch models that this host lacks from the coordinator.
     var fetchesModels = false
+    /// Whether the coordinator is told what this worker can render, so that it leaves the rest to others.
+    var hasCompany = true
     /// The sweep file, whose folder may hold models.
     var sweepFile: String?
 
@@ -48,13 +53,19 @@ struct LocalWorker {
         if let cache = options.cache { configuration.cache = cache }
         let folder = sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path }
         let isSharing = isSharing
-        let memory = options.memory ?? .physical
+        let memory = options.memory ?? .auto
         let precision = options.precision.precision
         let link = fetchesModels ? ModelLink() : nil
         let cache = ModelCache(cache: configuration.cache, link: link)
+        configuration.tellsAbility = hasCompany
         if let seconds = options.nullEngine {
-            return WorkerService(configuration, logger: logger) { NullEngine(delay: .seconds(seconds)) }
+            let memory = options.memory?.bytes
+            return WorkerService(configuration, logger: logger) {
+                NullEngine(delay: .seconds(seconds), memory: memory)
+            }
         }
+        // Without downloads there may be others that only the sweep's names lead to.
+        if fetchesModels { configuration.models = cache.fingerprints }
         return WorkerService(configuration, link: link, logger: logger) {
             let locator = ModelLocator(sweepFolder: folder)
             let find = { (name: String, fingerprint: String) throws -> String in

@@ -1,11 +1,15 @@
 import ArgumentParser
-import Foundation
+import Diffusion
 
-/// An amount of memory as people write it: `12G`, `6000M`.
+/// An amount of memory as people write it: `12G`, `6000M`, or `auto`.
 struct MemorySize: ExpressibleByArgument, Equatable {
     let bytes: Int
 
     init?(argument: String) {
+        if argument.lowercased() == "auto" {
+            self = .auto
+            return
+        }
         let units: [(suffix: String, bytes: Int)] = [
             ("GiB", 1 << 30), ("GB", 1_000_000_000), ("G", 1 << 30), ("MiB", 1 << 20), ("MB", 1_000_000),
             ("M", 1 << 20),
@@ -21,8 +25,6 @@ struct MemorySize: ExpressibleByArgument, Equatable {
         self.bytes = bytes
     }
 
-    /// All of this machine's.
-    static var physical: MemorySize {
-        MemorySize(bytes: Int(clamping: ProcessInfo.processInfo.physicalMemory))
-    }
+    /// All that the system lets this process take.
+    static var auto: MemorySize { MemorySize(bytes: HostMemory().bytes) }
 }

@@ -40,6 +40,7 @@ struct SweepHost {
         settings.isEncrypted = isEncrypted
         let locator = ModelLocator(sweepFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path })
         settings.findModel = { try locator.locate($0, fingerprint: $1) }
+        settings.assess = { try ModelAssessor(locator: locator).need(of: $0) }
         let server = try await CoordinatorServer.start(
             in: directory, plan: plan, host: host, port: port, settings: settings, logger: logger)
         if let sweepFile, plan != nil { try directory.rememberOrigin(sweepFile) }
@@ -108,7 +109,7 @@ private struct ProgressReporter {
 
     /// Ends when it is cancelled.
     func run() async {
-        var last: (done: Int, state: SweepStatus.State, at: ContinuousClock.Instant)?
+        var last: (done: Int, state: SweepStatus.State, message: String?, at: ContinuousClock.Instant)?
         while !Task.isCancelled {
             // A status that can't be read now may be readable a moment later.
             if let status = try? await server.status() {
@@ -116,10 +117,11 @@ private struct ProgressReporter {
                 if Console.isTerminal {
                     Console.rewrite(ProgressText.bar(status))
                 } else if last.map({
-                    status.state != $0.state || status.done != $0.done && now - $0.at >= .seconds(10)
+                    (status.state, status.message) != ($0.state, $0.message)
+                        || status.done != $0.done && now - $0.at >= .seconds(10)
                 }) ?? true {
                     Console.note(ProgressText.line(status))
-                    last = (status.done, status.state, now)
+                    last = (status.done, status.state, status.message, now)
                 }
             }
             let pause = Duration.milliseconds(Console.isTerminal ? 500 : 1000)

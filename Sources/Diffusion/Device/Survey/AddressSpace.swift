@@ -8,9 +8,9 @@ import Foundation
 ///
 /// Who reaches such a limit is not killed by the system: an allocation fails, and where that is one of the language's own,
 /// the process ends in the middle of an image. So the limit counts before a picture is begun.
-enum AddressSpace {
+package enum AddressSpace {
     /// Bytes of memory that the process may come to; `nil` where nothing limits it.
-    static var budget: Int? {
+    package static var budget: Int? {
         #if canImport(Glibc)
             var limit = rlimit()
             guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt64(Int.max),
