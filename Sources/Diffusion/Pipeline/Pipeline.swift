@@ -14,8 +14,8 @@ package final class Pipeline {
     private let conditioner: TextConditioner
     private let unet: UNet
     private let decoder: any PictureDecoder
-    /// Size of the row before, whose buffers fit no other.
-    private var lastSize: (width: Int, height: Int)?
+    /// What memory was planned for last, whose buffers fit no other size.
+    private var plan: BatchPlan?
 
     /// Opens the model's weights for `device`, which reads them as they are needed.
     ///
@@ -55,14 +55,10 @@ package final class Pipeline {
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
-        if lastSize ?? (0, 0) != (row.width, row.height) {
-            device.trim()
-            try planMemory(width: row.width, height: row.height, cells: row.guidances.count)
-            lastSize = (row.width, row.height)
-        }
+        let limit = try cellsAtOnce(in: row, isSharing: isSharing)
         let sampler = try sampler(for: row)
         // Cells with and without guidance take different batches.
-        let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
+        let batches = isSharing ? batches(of: row, limit: limit) : row.guidances.indices.map { [$0] }
         var shared: SharedWork?
         for indices in batches {
             let work: SharedWork
@@ -87,16 +83,38 @@ package final class Pipeline {
         }
     }
 
+    /// How many cells of a row go through the UNet together: as many as memory was planned for.
+    ///
+    /// A row of another size, and one with more cells than any of its size before, is planned for anew.
+    private func cellsAtOnce(in row: RowRequest, isSharing: Bool) throws -> Int {
+        let wanted =
+            isSharing ? min(row.guidances.count, Self.cellsAtOnce(config, width: row.width, height: row.height)) : 1
+        if let plan, plan.width == row.width, plan.height == row.height, plan.wanted >= wanted { return plan.cells }
+        device.trim()
+        plan = nil
+        let cells = try planMemory(width: row.width, height: row.height, cells: wanted)
+        plan = BatchPlan(width: row.width, height: row.height, wanted: wanted, cells: cells)
+        return cells
+    }
+
     /// Keeps as many weights in memory as the budget, and a limit on addresses, have room for beside all else.
-    private func planMemory(width: Int, height: Int, cells: Int) throws {
-        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return }
-        let need = try model.memory(width: width, height: height, precision: precision, cells: cells)
+    ///
+    /// - Returns: `cells`, or as many of them at once as fit.
+    private func planMemory(width: Int, height: Int, cells: Int) throws -> Int {
+        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return cells }
+        var cells = cells
+        var need = try model.memory(width: width, height: height, precision: precision, cells: cells)
+        while need.least > budget, cells > 1 {
+            cells /= 2
+            need = try model.memory(width: width, height: height, precision: precision, cells: cells)
+        }
         guard need.least <= budget else {
             throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: budget)
         }
         // The heap's gaps grow with what is kept: up to 3 % were measured.
         let room = (budget - need.least) / 32 * 31
         device.keepWeights(bytes: need.total - need.least <= room ? .max : room)
+        return cells
     }
 
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
@@ -110,8 +128,7 @@ package final class Pipeline {
     /// the other way round: then the time that this takes is nothing beside that of rendering.
     static func isLarge(width: Int, height: Int) -> Bool { width * height >= 512 * 512 }
 
-    private func batches(of row: RowRequest) -> [[Int]] {
-        let limit = Self.cellsAtOnce(config, width: row.width, height: row.height)
+    private func batches(of row: RowRequest, limit: Int) -> [[Int]] {
         let (guided, plain) = (
             row.guidances.indices.filter { isGuiding(row.guidances[$0]) },
             row.guidances.indices.filter { !isGuiding(row.guidances[$0]) }
@@ -128,6 +145,16 @@ package final class Pipeline {
 }
 
 extension Pipeline {
+    /// What memory was planned for.
+    private struct BatchPlan {
+        let width: Int
+        let height: Int
+        /// Cells that would have gone through the UNet together.
+        let wanted: Int
+        /// Cells that do.
+        let cells: Int
+    }
+
     /// What the cells of a row have in common.
     private struct SharedWork {
         /// What the UNet is told, for the steps up to and without an end.
