@@ -15,7 +15,11 @@ package final class Pipeline {
     private let unet: UNet
     private let decoder: any PictureDecoder
     /// What memory was planned for last, whose buffers fit no other size.
-    private var plan: BatchPlan?
+    private var batchPlan: BatchPlan?
+    /// Shows images before they are finished, where it goes with the model and memory has room for it.
+    package var previews: PreviewMaker? {
+        didSet { if previews !== oldValue { batchPlan = nil } }
+    }
 
     /// Opens the model's weights for `device`, which reads them as they are needed.
     ///
@@ -55,10 +59,12 @@ package final class Pipeline {
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
-        let limit = try cellsAtOnce(in: row, isSharing: isSharing)
+        let plan = try plan(for: row, isSharing: isSharing)
+        let previews = plan.hasPreviews ? previews : nil
+        previews?.begin()
         let sampler = try sampler(for: row)
         // Cells with and without guidance take different batches.
-        let batches = isSharing ? batches(of: row, limit: limit) : row.guidances.indices.map { [$0] }
+        let batches = isSharing ? batches(of: row, limit: plan.cells) : row.guidances.indices.map { [$0] }
         var shared: SharedWork?
         for indices in batches {
             let work: SharedWork
@@ -77,44 +83,57 @@ package final class Pipeline {
                 work = prepared
                 shared = work
             }
-            guard try denoise(indices, of: row, with: work, sampler: sampler, progress: progress, emit: emit) else {
-                return
-            }
+            let goesOn = try denoise(
+                indices, of: row, with: work, sampler: sampler, previews: previews, progress: progress, emit: emit)
+            guard goesOn else { return }
         }
     }
 
-    /// How many cells of a row go through the UNet together: as many as memory was planned for.
+    /// How many cells of a row go through the UNet together, and whether previews are made: as far as memory goes.
     ///
     /// A row of another size, and one with more cells than any of its size before, is planned for anew.
-    private func cellsAtOnce(in row: RowRequest, isSharing: Bool) throws -> Int {
+    private func plan(for row: RowRequest, isSharing: Bool) throws -> BatchPlan {
         let wanted =
             isSharing ? min(row.guidances.count, Self.cellsAtOnce(config, width: row.width, height: row.height)) : 1
-        if let plan, plan.width == row.width, plan.height == row.height, plan.wanted >= wanted { return plan.cells }
+        if let known = batchPlan, known.width == row.width, known.height == row.height, known.wanted >= wanted {
+            return known
+        }
         device.trim()
-        plan = nil
-        let cells = try planMemory(width: row.width, height: row.height, cells: wanted)
-        plan = BatchPlan(width: row.width, height: row.height, wanted: wanted, cells: cells)
-        return cells
+        batchPlan = nil
+        let made = try planMemory(width: row.width, height: row.height, wanted: wanted)
+        batchPlan = made
+        return made
     }
 
     /// Keeps as many weights in memory as the budget, and a limit on addresses, have room for beside all else.
     ///
-    /// - Returns: `cells`, or as many of them at once as fit.
-    private func planMemory(width: Int, height: Int, cells: Int) throws -> Int {
-        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return cells }
-        var cells = cells
-        var need = try model.memory(width: width, height: height, precision: precision, cells: cells)
-        while need.least > budget, cells > 1 {
-            cells /= 2
-            need = try model.memory(width: width, height: height, precision: precision, cells: cells)
+    /// Where room is short there are no previews, and then fewer cells at once.
+    private func planMemory(width: Int, height: Int, wanted: Int) throws -> BatchPlan {
+        var preview = previews.flatMap { $0.model.fits(config.vae) ? $0.model : nil }
+        var cells = wanted
+        func plan() -> BatchPlan {
+            BatchPlan(width: width, height: height, wanted: wanted, cells: cells, hasPreviews: preview != nil)
         }
-        guard need.least <= budget else {
-            throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: budget)
+        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return plan() }
+        func need() throws -> MemoryNeed {
+            try model.memory(width: width, height: height, precision: precision, cells: cells, preview: preview)
+        }
+        var found = try need()
+        if found.least > budget, preview != nil {
+            preview = nil
+            found = try need()
+        }
+        while found.least > budget, cells > 1 {
+            cells /= 2
+            found = try need()
+        }
+        guard found.least <= budget else {
+            throw DiffusionError.overBudget(width: width, height: height, needed: found.least, budget: budget)
         }
         // The heap's gaps grow with what is kept: up to 3 % were measured.
-        let room = (budget - need.least) / 32 * 31
-        device.keepWeights(bytes: need.total - need.least <= room ? .max : room)
-        return cells
+        let room = (budget - found.least) / 32 * 31
+        device.keepWeights(bytes: found.total - found.least <= room ? .max : room)
+        return plan()
     }
 
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
@@ -153,6 +172,7 @@ extension Pipeline {
         let wanted: Int
         /// Cells that do.
         let cells: Int
+        let hasPreviews: Bool
     }
 
     /// What the cells of a row have in common.
@@ -269,7 +289,7 @@ extension Pipeline {
     ///
     /// - Returns: whether to go on.
     private func denoise(
-        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler,
+        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler, previews: PreviewMaker?,
         progress: (RowProgress) -> Bool, emit: (RenderedImage) throws -> Void
     ) throws -> Bool {
         let clock = SuspendingClock()
@@ -287,15 +307,23 @@ extension Pipeline {
             let predictions =
                 isShared ? [] : try evaluate(cells, isGuided: guides, index: evaluation, sampler, work)
             let fresh = sampler.noise(at: evaluation, count: work.latents.count, from: &noise)
+            // The image itself follows the last evaluation at once.
+            let isShown = evaluation + 1 < sampler.timesteps.count && previews?.isDue() == true
+            let shown = isShown ? cells[0].latents : []
+            var preview: PreviewPicture?
             for cell in cells.indices {
                 let positive =
                     isShared ? work.first[work.first.count - 1] : predictions[predictions.count - cells.count + cell]
                 let negative = isShared ? work.first[0] : predictions[cell]
-                cells[cell].advance(
+                let prediction = cells[cell].advance(
                     evaluation, sampler: sampler, positive: positive, negative: guides ? negative : nil, noise: fresh)
+                guard isShown, cell == 0 else { continue }
+                let image = sampler.image(at: evaluation, prediction: prediction, latents: shown)
+                preview = previews?.picture(image, shape: work.latentShape)
             }
             let done = sampler.stepsDone(after: evaluation)
-            guard progress(RowProgress(indices: indices, step: done, steps: sampler.stepCount)) else { return false }
+            let step = RowProgress(indices: indices, step: done, steps: sampler.stepCount, preview: preview)
+            guard progress(step) else { return false }
         }
         let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
         for (index, cell) in zip(indices, cells) {
