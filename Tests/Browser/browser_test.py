@@ -118,7 +118,8 @@ def check_host(browser, url, what):
 def test_worker(tmdne, folder):
     """One slow image: the overview tells its step, and its board is read once it is there."""
     sweep = folder / "slow.yaml"
-    sweep.write_text("name: slow\nmodel: tmdne-tiny\nsampler: euler\nsteps: 1000\nsize: 256x256\n"
+    decoder = pathlib.Path(__file__).resolve().parents[1] / "DiffusionTests/Goldens/vae-tiny/taesd_decoder.safetensors"
+    sweep.write_text(f"name: slow\nmodel: tmdne-tiny\npreview: {decoder}\nsampler: euler\nsteps: 1000\nsize: 256x256\n"
                      "prompts: [old man teaching math at a blackboard, his twin]\nguidance: 7\n")
     coordinator = Coordinator(tmdne, "coordinator", str(sweep), "--output", str(folder / "slow"), "--listen", "127.0.0.1:0",
                               "--web", "127.0.0.1:0", "--stay", "--read-text", str(folder / "slow-run"))
@@ -131,7 +132,11 @@ def test_worker(tmdne, folder):
         device = browser.run("return document.querySelector('#workers tbody td:nth-child(2)').textContent")
         check("the overview tells which step of which image a worker renders, and on what device",
               re.search(r"(old man|his twin).*step \d+ of 1000", text) is not None and "cpu" in device.lower(), f"{text}; {device}")
+        side = browser.wait("const p = document.querySelector('#workers img.preview'); return p?.complete && p.naturalWidth", 60)
+        first = browser.run("return document.querySelector('#workers img.preview').src")
+        check("and what the image will show", side == 128, first)
         show(browser, folder, "overview-rendering")
+        browser.wait(f"const p = document.querySelector('#workers img.preview'); return p && p.src !== '{first}'", 60)
         browser.click("#workers .rendering a")
         browser.wait("return document.querySelector('.viewer')?.open")
         check("the image that is being rendered is shown as its state", browser.run("return document.querySelector('.viewer .empty').textContent") == "rendering")
@@ -141,6 +146,9 @@ def test_worker(tmdne, folder):
         browser.wait("return document.querySelector('.details').textContent.includes('sharpness (hint)')")
         worker.terminate()
         worker.wait(timeout=60)
+        browser.open(coordinator.url)
+        browser.wait("return document.querySelector('#workers tbody td:nth-child(4)')?.textContent === '–'")
+        check("which is gone when nothing is rendered", not browser.run("return document.querySelector('img.preview')"))
         browser.wait("return fetch('/api/measures').then(a => a.json()).then(m => m.letters.some(l => l !== null))", 60)
         browser.open(coordinator.url + "images")
         browser.wait("return document.getElementById('found').textContent.includes('of')")

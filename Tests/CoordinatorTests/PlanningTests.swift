@@ -72,6 +72,27 @@ struct PlanningTests {
         #expect(try await fixture.query("SELECT count(*) FROM cell WHERE state = 'leased'") == ["3"])
     }
 
+    @Test("what shows images before they are finished is remembered, found by its content, and may change")
+    func preview() async throws {
+        var plan = try Fixtures.plan()
+        let plain = PlanDigest.digest(of: plan)
+        plan.preview = PreviewFile(name: "taesd", fingerprint: String(repeating: "d", count: 64))
+        #expect(PlanDigest.digest(of: plan) != plain)
+        let fixture = try await StoreFixture(plan)
+        #expect(try await fixture.store.adopt(plan, directory: "DIR") == .resumed)
+        #expect(try await fixture.store.adopted()?.preview == plan.preview)
+        #expect(try await fixture.store.modelName(of: String(repeating: "d", count: 64)) == "taesd")
+        #expect(try await fixture.query("SELECT preview FROM sweep") == ["\"taesd\""])
+        let first = try await fixture.claim(1)
+        for cell in first.cells { _ = try await fixture.commit(cell.key, under: 1) }
+        plan.preview?.fingerprint = String(repeating: "e", count: 64)
+        #expect(try await fixture.store.adopt(plan, directory: "DIR") == .edited(kept: 3))
+        #expect(try await fixture.store.modelName(of: String(repeating: "d", count: 64)) == nil)
+        #expect(try await fixture.store.adopt(Fixtures.plan(), directory: "DIR") == .edited(kept: 3))
+        #expect(try await fixture.store.adopted()?.preview == nil)
+        try await fixture.checkInvariants()
+    }
+
     @Test("a prompt inserted in front keeps what is done and renders what is new")
     func edited() async throws {
         let fixture = try await StoreFixture()

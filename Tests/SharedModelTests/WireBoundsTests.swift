@@ -45,6 +45,62 @@ struct WireBoundsTests {
         }
     }
 
+    @Test(
+        "a preview of other sides or another length than it says is refused",
+        arguments: [(0, 1, 0), (1, 0, 0), (129, 1, 387), (1, 255, 765), (2, 2, 11), (2, 2, 13), (128, 128, 0)])
+    func previews(width: UInt8, height: UInt8, colours: Int) {
+        let payload = [UInt8](repeating: 7, count: 32) + [width, height] + [UInt8](repeating: 0, count: colours)
+        var frame = WireSamples.frame(type: 0x0c, payload: payload)
+        var decoder = FrameDecoder<WorkerMessage>(limit: .authenticated())
+        #expect {
+            try decoder.decode(buffer: &frame)
+        } throws: { error in
+            guard case .outOfBounds("preview", _, _)? = error as? WireError else { return false }
+            return true
+        }
+    }
+
+    @Test("a preview that is too short, and one that is too long before it is there, are refused")
+    func previewLengths() throws {
+        var decoder = FrameDecoder<WorkerMessage>(limit: .authenticated())
+        var short = WireSamples.frame(type: 0x0c, payload: Array(repeating: 7, count: 33))
+        #expect(throws: WireError.malformed(frame: "preview", problem: "it is shorter than 34 bytes")) {
+            try decoder.decode(buffer: &short)
+        }
+        let longest = 1 + 34 + 3 * 128 * 128
+        var head = WireSamples.frame(type: 0x0c, payload: [], length: longest + 1)
+        #expect(throws: WireError.frameTooLong(length: longest + 1, limit: longest)) {
+            try decoder.decode(buffer: &head)
+        }
+        var largest = WireSamples.frame(
+            type: 0x0c, payload: Array(repeating: 7, count: 32) + [128, 128] + Array(repeating: 9, count: 49_152))
+        #expect(try decoder.decode(buffer: &largest) != nil)
+    }
+
+    @Test("what to make previews with is in a grant only where they are wanted, and within bounds")
+    func grantedPreview() throws {
+        let cell = Cell(
+            fingerprint: WireSamples.hash, guidance: 5, height: 64, negativePrompt: "", prompt: "", sampler: .ddim,
+            seed: 1, steps: 1, width: 64)
+        let granted = GrantedCell(
+            key: cell.key, cell: cell, position: 0, rawPrompt: "", rawNegativePrompt: "", style: "")
+        let lease = try #require(LeaseID(hex: WireSamples.lease))
+        var grant = Grant(lease: lease, shard: 0, model: "m", cells: [granted])
+        var buffer = ByteBuffer()
+        try buffer.writeFrame(CoordinatorMessage.grant(grant))
+        #expect(!String(buffer: buffer).contains("preview"))
+        grant.preview = PreviewFile(name: "taesd", fingerprint: WireSamples.hash)
+        buffer.clear()
+        try buffer.writeFrame(CoordinatorMessage.grant(grant))
+        #expect(
+            String(buffer: buffer).contains(
+                #""preview":{"fingerprint":"\#(WireSamples.hash)","name":"taesd"},"shard":0}"#))
+        var decoder = FrameDecoder<CoordinatorMessage>(limit: .authenticated())
+        #expect(try decoder.decode(buffer: &buffer) == .grant(grant))
+        grant.preview?.fingerprint = "../x"
+        #expect(throws: WireError.self) { try buffer.writeFrame(CoordinatorMessage.grant(grant)) }
+    }
+
     @Test("the templates of the refused values are accepted as they are")
     func templatesAreValid() throws {
         for (type, payload) in [(UInt8(0x04), Self.offer()), (0x01, Self.hello()), (0x06, Self.fail())] {

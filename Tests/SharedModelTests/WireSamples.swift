@@ -48,6 +48,12 @@ enum WireSamples {
                 .fetch(Fetch(fingerprint: hash, sha256: hash, offset: 65_536)), 0x0b,
                 #"{"fingerprint":"\#(hash)","offset":65536,"sha256":"\#(hash)"}"#
             ),
+            (
+                .preview(
+                    Preview(
+                        cell: try #require(CellKey(hex: String(repeating: "61", count: 32))), width: 2, height: 1,
+                        pixels: Array("RGBrgb".utf8))), 0x0c, String(repeating: "a", count: 32) + "\u{2}\u{1}RGBrgb"
+            ),
         ]
     }
 

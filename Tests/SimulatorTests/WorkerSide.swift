@@ -220,6 +220,7 @@ struct WorkerSide {
         case .connect: return [.connect]
         case .close: return [.close]
         case .send(let message): return [.send(message)]
+        case .show(let preview): return [.send(.preview(preview))]
         case .schedule(let timer, let wait):
             nextToken += 1
             timers[timer] = nextToken

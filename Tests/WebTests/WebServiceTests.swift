@@ -60,6 +60,8 @@ struct WebServiceTests {
             #expect(try await browser.get("pictures/5").status == 404)
             #expect(try await browser.get("pictures/99").status == 404)
             #expect(try await browser.get("thumbs/-1").status == 404)
+            #expect(try await browser.get("previews/1").status == 404)
+            #expect(try await browser.get("previews/x").status == 404)
             #expect(try await browser.get("api/positions/x").status == 400)
             #expect(try await browser.get("api/positions/0").text.contains(#""prompt":"a circle""#))
             #expect(try await browser.get("nothing/here").status == 404)

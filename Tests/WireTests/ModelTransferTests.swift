@@ -91,10 +91,16 @@ struct ModelTransferTests {
             // Whoever has it does not ask again, and what was changed since is not taken for it.
             let cache = ModelCache(cache: "\(folder)/cache", link: nil)
             #expect(try cache.path(of: "tiny", fingerprint: model.fingerprint) == "\(cached)/\(model.fingerprint)")
+            #expect(cache.kept(model.fingerprint) == "\(cached)/\(model.fingerprint)")
             try Data("{}".utf8).write(to: URL(filePath: "\(cached)/\(model.fingerprint)/unet/config.json"))
+            #expect(cache.kept(model.fingerprint) == nil && cache.kept("../models/\(model.fingerprint)") == nil)
             #expect(throws: WorkerError.missingModel(name: "tiny")) {
                 try cache.path(of: "tiny", fingerprint: model.fingerprint)
             }
+            // Who may fetch it gets the right one in its place.
+            try FileManager.default.removeItem(atPath: "\(folder)/sweep")
+            _ = try await render(model, in: folder)
+            #expect(try ModelFingerprint.compute(of: "\(cached)/\(model.fingerprint)") == model.fingerprint)
         }
     }
 

@@ -132,6 +132,42 @@ struct DiffusionEngineTests {
         #expect(try pixels([], vae: vae) == plain)
     }
 
+    @Test("previews come with the steps, under the first cell's key, and change no byte of the images")
+    func previews() throws {
+        let decoder = URL(filePath: Self.path).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Tests/DiffusionTests/Goldens/vae-tiny/taesd_decoder.safetensors").path
+        let engine = DiffusionEngine(
+            device: try CPUDevice(), previewPace: PreviewPace(pause: .zero, factor: 0), findFile: { name, _ in name }
+        ) { _, _ in try ModelFolder(path: Self.path) }
+        let cells = try ["5", "7.5"].map { try Self.granted(guidance: $0) }
+        try engine.prepare(model: "tmdne-tiny", for: cells[0])
+        func rendered() throws -> (images: [CellKey: [UInt8]], previews: [Preview]) {
+            var (images, previews): ([CellKey: [UInt8]], [Preview]) = ([:], [])
+            try engine.render(cells) { step in
+                if let preview = step.preview { previews.append(preview) }
+                return true
+            } emit: {
+                images[$0.cell] = $0.pixels
+            }
+            return (images, previews)
+        }
+        let plain = try rendered()
+        try engine.showPreviews(with: PreviewFile(name: decoder, fingerprint: "d"))
+        let shown = try rendered()
+        #expect(plain.images.count == 2 && plain.images == shown.images && plain.previews == [])
+        #expect(shown.previews.count == 2)
+        #expect(shown.previews.allSatisfy { $0.cell == cells[0].key && $0.pixels.count == 3 * 64 * 64 })
+        // What can't be had is told once, and the next one counts.
+        let missing = PreviewFile(name: "/nowhere.safetensors", fingerprint: "e")
+        #expect(throws: DiffusionError.self) { try engine.showPreviews(with: missing) }
+        try engine.showPreviews(with: missing)
+        #expect(try rendered().previews == [])
+        try engine.showPreviews(with: PreviewFile(name: decoder, fingerprint: "d"))
+        #expect(try rendered().previews.count == 2)
+        try engine.showPreviews(with: nil)
+        #expect(try rendered().previews == [])
+    }
+
     @Test("a LoRA that this host does not have is an error of the preparation")
     func missingLoRA() throws {
         var options = RenderOptions()

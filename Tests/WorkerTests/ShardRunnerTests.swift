@@ -14,6 +14,9 @@ private final class ScriptedEngine: Engine {
     /// Cells that fail whenever they are among those to render.
     var bad: Set<CellKey> = []
     var isModelUsable = true
+    var canShow = true
+    /// What it was told to show images with, before they are finished.
+    private(set) var shown: [PreviewFile?] = []
     var isLazy = false
     /// Cells that are rendered together.
     var groupSize = 1
@@ -23,6 +26,11 @@ private final class ScriptedEngine: Engine {
 
     func prepare(model: String, for cell: GrantedCell) throws {
         guard isModelUsable else { throw Failure() }
+    }
+
+    func showPreviews(with file: PreviewFile?) throws {
+        shown.append(file)
+        guard canShow else { throw Failure() }
     }
 
     func render(
@@ -35,7 +43,10 @@ private final class ScriptedEngine: Engine {
             let group = cells[start..<min(start + groupSize, cells.count)]
             for step in 1...2 {
                 let report = EngineProgress(
-                    cell: group[start].key, group: number, isLastGroup: number == starts.count - 1, step: step, steps: 2
+                    cell: group[start].key, group: number, isLastGroup: number == starts.count - 1, step: step,
+                    steps: 2,
+                    preview: step == 1 && (shown.last ?? nil) != nil
+                        ? Preview(cell: group[start].key, width: 1, height: 1, pixels: [1, 2, 3]) : nil
                 )
                 onStep(report)
                 guard progress(report) else { return }
@@ -57,15 +68,19 @@ struct ShardRunnerTests {
         var failed: [CellKey] = []
         var announcements = 0
         var unusable: WorkerError?
+        var previews: [Preview] = []
+        var troubles: [String] = []
+        var observed: [EngineProgress] = []
     }
 
     private func run(
         _ cells: ClosedRange<Int>, on engine: ScriptedEngine, control: RenderControl = RenderControl(),
-        record: EngineRecord = EngineRecord(), deliver: @escaping (CellKey) throws -> Void = { _ in }
+        record: EngineRecord = EngineRecord(), preview: PreviewFile? = nil,
+        deliver: @escaping (CellKey) throws -> Void = { _ in }
     ) throws -> Outcome {
         var outcome = Outcome()
         let runner = ShardRunner(
-            lease: try Fixtures.lease(1), model: "tiny", control: control, record: record,
+            lease: try Fixtures.lease(1), model: "tiny", preview: preview, control: control, record: record,
             deliver: { granted, _ in
                 try deliver(granted.key)
                 outcome.delivered.append(granted.key)
@@ -75,9 +90,11 @@ struct ShardRunnerTests {
                 case .failed(_, let cell, _): outcome.failed.append(cell)
                 case .onLastGroup: outcome.announcements += 1
                 case .unusable(_, let error): outcome.unusable = error
+                case .previewed(let preview): outcome.previews.append(preview)
+                case .trouble(let reason): outcome.troubles.append(reason)
                 case .spooled, .spoolBroken, .ended: break
                 }
-            }, observe: { _ in })
+            }, observe: { outcome.observed.append($0) })
         runner.run(try cells.map { try Fixtures.granted($0) }, on: engine)
         return outcome
     }
@@ -88,6 +105,26 @@ struct ShardRunnerTests {
         #expect(outcome.delivered == (try (1...3).map(Fixtures.key)))
         #expect(outcome.failed == [])
         #expect(outcome.announcements == 1)
+    }
+
+    @Test("previews are reported beside the steps, and made with what the grant names")
+    func previews() throws {
+        let file = PreviewFile(name: "taesd", fingerprint: String(repeating: "d", count: 64))
+        let engine = ScriptedEngine()
+        let outcome = try run(1...2, on: engine, preview: file)
+        #expect(engine.shown == [file] && outcome.troubles == [])
+        #expect(outcome.previews.map(\.cell) == (try (1...2).map(Fixtures.key)))
+        #expect(outcome.observed.count == 4 && outcome.observed.allSatisfy { $0.preview == nil })
+        #expect(try run(1...2, on: engine).previews == [] && engine.shown == [file, nil])
+    }
+
+    @Test("without them, where they can't be made, every cell is delivered all the same")
+    func noPreviews() throws {
+        let engine = ScriptedEngine()
+        engine.canShow = false
+        let outcome = try run(1...3, on: engine, preview: PreviewFile(name: "taesd", fingerprint: "d"))
+        #expect(outcome.delivered.count == 3 && outcome.unusable == nil && outcome.failed == [])
+        #expect(outcome.troubles == ["Images are rendered without previews: It cannot be done."])
     }
 
     @Test("one bad cell takes no other with it: what is missing is tried alone")
@@ -115,7 +152,7 @@ struct ShardRunnerTests {
         cells[0].key = try Fixtures.key(9)
         let engine = ScriptedEngine()
         let runner = ShardRunner(
-            lease: try Fixtures.lease(1), model: "tiny", control: RenderControl(), record: EngineRecord(),
+            lease: try Fixtures.lease(1), model: "tiny", preview: nil, control: RenderControl(), record: EngineRecord(),
             deliver: { _, _ in },
             report: { if case .failed(_, let cell, _) = $0 { outcome.append(cell) } }, observe: { _ in })
         runner.run(cells, on: engine)

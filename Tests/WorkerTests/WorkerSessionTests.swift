@@ -30,6 +30,28 @@ struct WorkerSessionTests {
         #expect(script.receive(.ack(ack)) == [.delete(entry)])
     }
 
+    @Test("a preview is shown at once or never, and only while its cell is the worker's")
+    func previews() throws {
+        var script = Script()
+        _ = script.after { $0.start() }
+        script.join()
+        let grant = try Fixtures.grant(1, cells: [1, 2])
+        _ = script.receive(.grant(grant))
+        let previews = try (1...3).map {
+            Preview(cell: try Fixtures.key($0), width: 1, height: 1, pixels: [0, 0, 0])
+        }
+        #expect(script.report(.previewed(previews[0])) == [.show(previews[0])])
+        #expect(script.report(.previewed(previews[2])) == [])
+        _ = script.after { $0.connectionClosed(reason: "cut") }
+        #expect(script.report(.previewed(previews[1])) == [])
+        _ = script.after { $0.timerFired(.reconnect, beat: beat) }
+        let joined = script.join(keeping: [grant.lease]).actions
+        #expect(!joined.contains(.show(previews[1])))
+        #expect(script.report(.previewed(previews[1])) == [.show(previews[1])])
+        _ = script.receive(.beatReply(BeatReply(lost: [grant.lease])))
+        #expect(script.report(.previewed(previews[1])) == [])
+    }
+
     @Test("one shard is held in advance, not two, and begins when the one before ends")
     func prefetch() throws {
         var script = Script()

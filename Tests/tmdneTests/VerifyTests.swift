@@ -41,6 +41,41 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a model that came from a coordinator is found by its content, and by nothing else",
+            .timeLimit(.minutes(2)))
+        func travelledModel() async throws {
+            try await Sandbox.with { sandbox in
+                let model = sandbox.file("far/travelled")
+                try FileManager.default.createDirectory(
+                    atPath: sandbox.file("far"), withIntermediateDirectories: true)
+                try FileManager.default.copyItem(
+                    atPath: EndToEnd.root.appending(path: "Models/tmdne-tiny").path, toPath: model)
+                // Another model than the one that comes with the program.
+                let scheduler = "\(model)/scheduler/scheduler_config.json"
+                try sandbox.write(
+                    "far/travelled/scheduler/scheduler_config.json",
+                    String(contentsOfFile: scheduler, encoding: .utf8) + "\n")
+                let fingerprint = try ModelFingerprint.compute(of: model)
+                try await sandbox.succeed(
+                    "render", "--model", "far/travelled", "--prompt", "old man", "--steps", "2", "-o", "image.png")
+                let cache = "home-cache/tmdne/models"
+                try FileManager.default.createDirectory(
+                    atPath: sandbox.file(cache), withIntermediateDirectories: true)
+                try FileManager.default.moveItem(atPath: model, toPath: sandbox.file("\(cache)/\(fingerprint)"))
+                #expect(try await sandbox.succeed("verify", "image.png") == "image.png: the same pixels\n")
+                // The right name, another content.
+                try sandbox.write(
+                    "\(cache)/\(fingerprint)/scheduler/scheduler_config.json",
+                    String(
+                        contentsOfFile: sandbox.file("\(cache)/\(fingerprint)/scheduler/scheduler_config.json"),
+                        encoding: .utf8) + "\n")
+                let result = try await sandbox.run("verify", "image.png")
+                #expect(result.code == 1 && result.output.contains("far/travelled"), "\(result.output)")
+                #expect(sandbox.exists("\(cache)/\(fingerprint)"), "looking is not cleaning up")
+            }
+        }
+
         @Test("a plan shows what the model does not see of a long prompt", .timeLimit(.minutes(1)))
         func truncation() async throws {
             let prompt = Array(repeating: "old man with glasses", count: 40).joined(separator: " ") + " unseen"

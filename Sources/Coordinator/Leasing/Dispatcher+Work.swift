@@ -88,10 +88,11 @@ extension Dispatcher {
             await storageFailed(error)
             return idle("The coordinator can't write its database now.")
         }
-        guard let grant, let cell = grant.cells.first?.cell else {
+        guard var grant, let cell = grant.cells.first?.cell else {
             return idle("Every cell is done or left to another worker.")
         }
         pending = max(0, pending - grant.cells.count)
+        grant.preview = previewFile
         let size = WorkSize(width: cell.width, height: cell.height, steps: cell.steps)
         let ended = book.granted(grant.lease, to: identity, on: connection, of: size, now: surroundings.now())
         if let ended {
@@ -148,7 +149,10 @@ extension Dispatcher {
     /// Commits an image that is on the disk.
     func commit(_ offer: Offer, of size: WorkSize, from identity: String, uploadSeconds: Double) async -> Ack {
         do {
-            switch try await store.commit(offer, from: identity, uploadSeconds: uploadSeconds) {
+            let result = try await store.commit(offer, from: identity, uploadSeconds: uploadSeconds)
+            // Whoever has finished it has another picture of it.
+            forgetPreview(of: offer.cell)
+            switch result {
             case .stored(let position, let ended):
                 let timings = offer.timings
                 let seconds = timings.encode + timings.denoise + timings.decode + timings.png

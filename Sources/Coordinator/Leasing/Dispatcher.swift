@@ -13,6 +13,8 @@ actor Dispatcher {
         var name: String
         /// SHA-256 of the secret that let it in.
         var token: String
+        /// What it has shown last of the image that it renders, with a number that no other such picture has.
+        var preview: (picture: Preview, number: Int)?
     }
 
     /// What the dispatcher does not do itself, so that a simulation can do it its way.
@@ -28,6 +30,8 @@ actor Dispatcher {
     let settings: CoordinatorServer.Settings
     /// The sweep's name.
     let sweep: String
+    /// What workers may show their images with before they are finished.
+    let previewFile: PreviewFile?
     let tokens: TokenRegistry
     let logger: Logger
     let surroundings: Surroundings
@@ -40,6 +44,8 @@ actor Dispatcher {
     var conduct = SweepConduct()
     var fitness: Fitness
     var guests: [LeaseBook.ConnectionID: Guest] = [:]
+    /// How many previews have come.
+    var previewCount = 0
     /// Cells that nobody holds, counted now and then and no further than ``pendingCounted``.
     var pending = 0
     /// Failures of cells that the database could not be told.
@@ -59,7 +65,7 @@ actor Dispatcher {
 
     init(
         store: SweepStore, images: ImageStore, directory: SweepDirectory, settings: CoordinatorServer.Settings,
-        sweep: String, leftovers: [LiveAttempt], tokens: TokenRegistry, logger: Logger,
+        sweep: String, preview: PreviewFile? = nil, leftovers: [LiveAttempt], tokens: TokenRegistry, logger: Logger,
         events: AsyncStream<ProgressEvent>.Continuation,
         surroundings: Surroundings = Surroundings(), onEnd: @escaping @Sendable () -> Void
     ) {
@@ -68,6 +74,7 @@ actor Dispatcher {
         self.directory = directory
         self.settings = settings
         self.sweep = sweep
+        previewFile = preview
         self.tokens = tokens
         self.logger = logger
         self.events = events
@@ -116,13 +123,18 @@ actor Dispatcher {
         let progress = Dictionary(
             guests.values.compactMap { guest in book.progress(of: guest.identity).map { (guest.name, $0) } },
             uniquingKeysWith: { first, _ in first })
+        let previews = Dictionary(
+            guests.values.compactMap { guest in guest.preview.map { (guest.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
         let positions = try await store.positions(of: progress.values.compactMap(\.cell))
         for index in status.workers.indices {
             guard let progress = progress[status.workers[index].name],
                 let position = progress.cell.flatMap({ positions[$0] })
             else { continue }
+            let shown = previews[status.workers[index].name]
             status.workers[index].rendering = SweepStatus.Worker.Rendering(
-                position: position, step: progress.step, steps: progress.steps)
+                position: position, step: progress.step, steps: progress.steps,
+                preview: shown?.picture.cell == progress.cell ? shown?.number : nil)
         }
         return status
     }

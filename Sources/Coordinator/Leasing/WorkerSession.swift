@@ -22,6 +22,7 @@ struct WorkerSession: Sendable {
         case list(Want)
         /// Send a piece of a model's file.
         case read(Fetch)
+        case show(Preview)
         case leave
         /// Close the connection: the worker does not keep to the protocol.
         case reject(String)
@@ -85,6 +86,8 @@ struct WorkerSession: Sendable {
             return .list(want)
         case (.admitted, .fetch(let fetch)):
             return .read(fetch)
+        case (.admitted, .preview(let preview)):
+            return .show(preview)
         case (.admitted, .bye):
             state = .over
             return .leave

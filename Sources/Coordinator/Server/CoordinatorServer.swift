@@ -100,7 +100,8 @@ package final class CoordinatorServer: Service {
         self.logger = logger
         dispatcher = Dispatcher(
             store: opened.store, images: opened.images, directory: opened.directory, settings: settings,
-            sweep: WireText.line(sweep.name), leftovers: leftovers, tokens: opened.tokens, logger: logger,
+            sweep: WireText.line(sweep.name), preview: sweep.preview, leftovers: leftovers, tokens: opened.tokens,
+            logger: logger,
             events: eventSource,
             onEnd: { [stop] in stop.continuation.finish() })
     }
@@ -118,6 +119,14 @@ package final class CoordinatorServer: Service {
     /// How the sweep stands.
     package func status() async throws -> SweepStatus {
         try await dispatcher.status()
+    }
+
+    /// What an image that is being rendered will show, as its worker has told last.
+    ///
+    /// - Parameter number: As ``status()`` has it.
+    /// - Returns: `nil` when a later one, or the image, has taken its place.
+    package func preview(number: Int) async -> Preview? {
+        await dispatcher.preview(number: number)
     }
 
     /// Where verdicts and measures of this sweep are written down.

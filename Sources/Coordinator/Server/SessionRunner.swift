@@ -122,7 +122,7 @@ struct SessionRunner {
         case .acknowledge(let ack):
             try await connection.send(.ack(ack))
             return true
-        case .claim, .beat, .judge, .store, .fail, .release, .list, .read:
+        case .claim, .beat, .judge, .store, .fail, .release, .list, .read, .show:
             guard let identity else { return false }
             try await serve(step, for: identity)
             return true
@@ -147,6 +147,8 @@ struct SessionRunner {
             try await connection.send(.model(services.models.offer(of: want.fingerprint)))
         case .read(let fetch):
             try await connection.send(services.models.piece(fetch))
+        case .show(let preview):
+            await dispatcher.previewed(preview, on: connection.id)
         case .admit, .report, .reject, .leave, .ignore, .acknowledge:
             break
         }

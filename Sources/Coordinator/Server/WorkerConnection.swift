@@ -43,7 +43,7 @@ final class WorkerConnection: WorkerLine {
             switch message {
             // Who fetches a model can't render yet, however long that takes.
             case .offer, .chunk, .want, .fetch: vitals.uploadedAt = .now
-            case .hello, .claim, .beat, .fail, .release, .bye, .inquire: break
+            case .hello, .claim, .beat, .fail, .release, .bye, .inquire, .preview: break
             }
         }
     }

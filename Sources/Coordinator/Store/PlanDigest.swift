@@ -50,6 +50,7 @@ struct PlanDigest {
             add(shard.cells.count)
             for key in shard.cells { add(key) }
         }
+        if let preview = plan.preview { add(preview.fingerprint) }
     }
 
     /// The same for thousands of positions in a row.

@@ -20,6 +20,9 @@ enum Schema {
         migrator.registerMigration("opinions and measures") { db in try db.execute(sql: opinionsAndMeasures) }
         migrator.registerMigration("readings") { db in try db.execute(sql: readings) }
         migrator.registerMigration("requirements") { db in try db.execute(sql: requirements) }
+        migrator.registerMigration("previews") { db in
+            for statement in previews { try db.execute(sql: statement) }
+        }
         return migrator
     }()
 
@@ -242,6 +245,17 @@ enum Schema {
         """,
         "DROP VIEW grid",
         grid(with: ",\n    cell.options, position.files"),
+    ]
+
+    private static let previews = [
+        """
+        -- What the sweep file calls the decoder that shows images before they are finished; null for none.
+        ALTER TABLE sweep ADD COLUMN preview TEXT
+        """,
+        """
+        -- SHA-256 of that file.
+        ALTER TABLE sweep ADD COLUMN preview_sha256 TEXT CHECK (length(preview_sha256) = 64)
+        """,
     ]
 
     private static let tokens = """

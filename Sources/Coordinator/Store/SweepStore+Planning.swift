@@ -42,14 +42,17 @@ extension SweepStore {
             let digest = try digesting.wait()
             try db.run(
                 """
-                INSERT INTO sweep (id, name, source, plan, positions, cells, state, created_at, started_at)
-                VALUES (1, :name, :source, :plan, :positions, :cells, 'running', :now, :now)
+                INSERT INTO sweep
+                    (id, name, source, plan, positions, cells, state, created_at, started_at, preview, preview_sha256)
+                VALUES (1, :name, :source, :plan, :positions, :cells, 'running', :now, :now, :preview, :previewHash)
                 ON CONFLICT (id) DO UPDATE
-                SET source = :source, plan = :plan, positions = :positions, cells = :cells
+                SET source = :source, plan = :plan, positions = :positions, cells = :cells, preview = :preview,
+                    preview_sha256 = :previewHash
                 """,
                 [
                     "name": plan.name, "source": plan.source, "plan": digest, "positions": plan.positions.count,
-                    "cells": plan.cells.count, "now": timestamp,
+                    "cells": plan.cells.count, "now": timestamp, "preview": plan.preview?.name,
+                    "previewHash": plan.preview?.fingerprint,
                 ])
             guard known != nil else { return .created }
             return .edited(
@@ -57,10 +60,13 @@ extension SweepStore {
         }
     }
 
-    /// The sweep's name and file as adopted last, or `nil` before the first plan.
-    func adopted() async throws -> (name: String, source: String)? {
+    /// The sweep's name and what shows its images before they are finished, as adopted last; `nil` before the first plan.
+    func adopted() async throws -> (name: String, preview: PreviewFile?)? {
         try await committer.perform { db in
-            try db.row("SELECT name, source FROM sweep").map { ($0["name"], $0["source"]) }
+            guard let row = try db.row("SELECT name, preview, preview_sha256 FROM sweep") else { return nil }
+            let (file, fingerprint): (String?, String?) = (row["preview"], row["preview_sha256"])
+            guard let file, let fingerprint else { return (name: row["name"], preview: nil) }
+            return (name: row["name"], preview: PreviewFile(name: file, fingerprint: fingerprint))
         }
     }
 }

@@ -31,11 +31,13 @@ extension SweepStore {
                 """, [fingerprint])
             if let name: String = row?["name"] { return name }
             // A LoRA or a VAE that a cell's options add to its model.
-            return try db.row(
+            let file = try db.row(
                 """
                 SELECT file.value AS name FROM position, json_each(position.files) AS file
                 WHERE position.files <> '{}' AND file.key = ? LIMIT 1
-                """, [fingerprint])?["name"]
+                """, [fingerprint])
+            if let name: String = file?["name"] { return name }
+            return try db.row("SELECT preview AS name FROM sweep WHERE preview_sha256 = ?", [fingerprint])?["name"]
         }
     }
 

@@ -31,14 +31,17 @@ extension ModelFiles {
     ///   - height: Of the picture, in pixels.
     ///   - precision: What products are computed in.
     ///   - cells: How many cells are at hand; a batch takes as many of them as ``Pipeline`` would.
+    ///   - preview: What shows the picture before it is finished, if anything does.
     /// - Returns: What the weights and the greatest moment of the computation take.
     /// - Throws: as ``check()`` does.
-    package func memory(width: Int, height: Int, precision: Precision = .fp32, cells: Int = 1) throws -> MemoryNeed {
+    package func memory(
+        width: Int, height: Int, precision: Precision = .fp32, cells: Int = 1, preview: PreviewModel? = nil
+    ) throws -> MemoryNeed {
         let batch = 2 * min(cells, Pipeline.cellsAtOnce(config, width: width, height: height))
         // The picture as floats, once more for rounding, and as bytes.
         let picture = width * height * 3 * (2 * MemoryLayout<Float>.stride + 1)
         let meters = try [Int.max, 0].map { allowance in
-            let model = try SurveyedModel(self, precision: precision)
+            let model = try SurveyedModel(self, precision: precision, preview: preview)
             model.device.keepWeights(bytes: allowance)
             try model.render(width: width, height: height, batch: batch)
             return model.device.meter
@@ -57,8 +60,10 @@ private struct SurveyedModel {
     private let textEncoders: [TextEncoder]
     private let unet: UNet
     private let decoder: any PictureDecoder
+    /// Of previews.
+    private let previewDecoder: (any PictureDecoder)?
 
-    init(_ files: any ModelFiles, precision: Precision) throws {
+    init(_ files: any ModelFiles, precision: Precision, preview: PreviewModel? = nil) throws {
         let device = SurveyDevice(precision: precision)
         self.device = device
         /// Builds one part and tells all that is wrong with it.
@@ -74,9 +79,12 @@ private struct SurveyedModel {
         }
         unet = try surveyed(files.unetWeights()) { try UNet(config: files.config.unet, source: $0) }
         decoder = try surveyed(files.vaeWeights()) { try files.config.vae.decoder($0) }
+        previewDecoder = try preview.map { preview in
+            try surveyed(preview.weights) { try preview.config.decoder($0) }
+        }
     }
 
-    /// Encodes two texts, evaluates the UNet and decodes a picture.
+    /// Encodes two texts, evaluates the UNet, shows the picture if it is shown, and decodes it.
     func render(width: Int, height: Int, batch: Int) throws {
         for (encoder, config) in zip(textEncoders, config.textEncoders) {
             let tokens = [Int32](repeating: 0, count: config.positionCount)
@@ -91,8 +99,13 @@ private struct SurveyedModel {
         _ = try unet(
             device.upload([], shape: shape), timestep: 500,
             guidances: unet.readsGuidance ? Array(repeating: 1, count: batch) : [], context: context)
-        if Pipeline.isLarge(width: width, height: height) { device.trim() }
+        let isLarge = Pipeline.isLarge(width: width, height: height)
         let latents = [Float](repeating: 0, count: shape.dropFirst().reduce(1, *))
+        if let previewDecoder {
+            _ = try PreviewModel.decode(
+                latents, shape: [1] + shape.dropFirst(), with: previewDecoder, isLarge: isLarge, on: device)
+        }
+        if isLarge { device.trim() }
         _ = try decoder(latents, shape: [1] + shape.dropFirst(), on: device)
     }
 }

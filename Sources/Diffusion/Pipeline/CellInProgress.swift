@@ -14,9 +14,11 @@ struct CellInProgress {
     ///   - positive: The UNet's prediction for the prompt.
     ///   - negative: The one for the negative prompt; `nil` where there is no guidance.
     ///   - noise: What the evaluation adds.
+    /// - Returns: The prediction after guidance.
+    @discardableResult
     mutating func advance(
         _ evaluation: Int, sampler: Sampler, positive: [Float], negative: [Float]?, noise: [Float]
-    ) {
+    ) -> [Float] {
         var prediction = positive
         if let negative {
             for index in prediction.indices {
@@ -25,6 +27,7 @@ struct CellInProgress {
             if rescale > 0 { bringBack(&prediction, to: positive) }
         }
         sampler.step(evaluation, prediction: prediction, noise: noise, latents: &latents, state: &state)
+        return prediction
     }
 
     /// Equations 15 and 16 of <https://arxiv.org/abs/2305.08891>.

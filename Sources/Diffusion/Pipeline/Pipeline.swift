@@ -14,8 +14,12 @@ package final class Pipeline {
     private let conditioner: TextConditioner
     private let unet: UNet
     private let decoder: any PictureDecoder
-    /// Size of the row before, whose buffers fit no other.
-    private var lastSize: (width: Int, height: Int)?
+    /// What memory was planned for last, whose buffers fit no other size.
+    private var batchPlan: BatchPlan?
+    /// Shows images before they are finished, where it goes with the model and memory has room for it.
+    package var previews: PreviewMaker? {
+        didSet { if previews !== oldValue { batchPlan = nil } }
+    }
 
     /// Opens the model's weights for `device`, which reads them as they are needed.
     ///
@@ -55,14 +59,12 @@ package final class Pipeline {
         guard row.width > 0, row.height > 0, row.width.isMultiple(of: scale), row.height.isMultiple(of: scale) else {
             throw DiffusionError.invalidSize(width: row.width, height: row.height, multiple: scale)
         }
-        if lastSize ?? (0, 0) != (row.width, row.height) {
-            device.trim()
-            try planMemory(width: row.width, height: row.height, cells: row.guidances.count)
-            lastSize = (row.width, row.height)
-        }
+        let plan = try plan(for: row, isSharing: isSharing)
+        let previews = plan.hasPreviews ? previews : nil
+        previews?.begin()
         let sampler = try sampler(for: row)
         // Cells with and without guidance take different batches.
-        let batches = isSharing ? batches(of: row) : row.guidances.indices.map { [$0] }
+        let batches = isSharing ? batches(of: row, limit: plan.cells) : row.guidances.indices.map { [$0] }
         var shared: SharedWork?
         for indices in batches {
             let work: SharedWork
@@ -81,22 +83,57 @@ package final class Pipeline {
                 work = prepared
                 shared = work
             }
-            guard try denoise(indices, of: row, with: work, sampler: sampler, progress: progress, emit: emit) else {
-                return
-            }
+            let goesOn = try denoise(
+                indices, of: row, with: work, sampler: sampler, previews: previews, progress: progress, emit: emit)
+            guard goesOn else { return }
         }
     }
 
+    /// How many cells of a row go through the UNet together, and whether previews are made: as far as memory goes.
+    ///
+    /// A row of another size, and one with more cells than any of its size before, is planned for anew.
+    private func plan(for row: RowRequest, isSharing: Bool) throws -> BatchPlan {
+        let wanted =
+            isSharing ? min(row.guidances.count, Self.cellsAtOnce(config, width: row.width, height: row.height)) : 1
+        if let known = batchPlan, known.width == row.width, known.height == row.height, known.wanted >= wanted {
+            return known
+        }
+        device.trim()
+        batchPlan = nil
+        let made = try planMemory(width: row.width, height: row.height, wanted: wanted)
+        batchPlan = made
+        return made
+    }
+
     /// Keeps as many weights in memory as the budget, and a limit on addresses, have room for beside all else.
-    private func planMemory(width: Int, height: Int, cells: Int) throws {
-        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return }
-        let need = try model.memory(width: width, height: height, precision: precision, cells: cells)
-        guard need.least <= budget else {
-            throw DiffusionError.overBudget(width: width, height: height, needed: need.least, budget: budget)
+    ///
+    /// Where room is short there are no previews, and then fewer cells at once.
+    private func planMemory(width: Int, height: Int, wanted: Int) throws -> BatchPlan {
+        var preview = previews.flatMap { $0.model.fits(config.vae) ? $0.model : nil }
+        var cells = wanted
+        func plan() -> BatchPlan {
+            BatchPlan(width: width, height: height, wanted: wanted, cells: cells, hasPreviews: preview != nil)
+        }
+        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return plan() }
+        func need() throws -> MemoryNeed {
+            try model.memory(width: width, height: height, precision: precision, cells: cells, preview: preview)
+        }
+        var found = try need()
+        if found.least > budget, preview != nil {
+            preview = nil
+            found = try need()
+        }
+        while found.least > budget, cells > 1 {
+            cells /= 2
+            found = try need()
+        }
+        guard found.least <= budget else {
+            throw DiffusionError.overBudget(width: width, height: height, needed: found.least, budget: budget)
         }
         // The heap's gaps grow with what is kept: up to 3 % were measured.
-        let room = (budget - need.least) / 32 * 31
-        device.keepWeights(bytes: need.total - need.least <= room ? .max : room)
+        let room = (budget - found.least) / 32 * 31
+        device.keepWeights(bytes: found.total - found.least <= room ? .max : room)
+        return plan()
     }
 
     /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
@@ -110,8 +147,7 @@ package final class Pipeline {
     /// the other way round: then the time that this takes is nothing beside that of rendering.
     static func isLarge(width: Int, height: Int) -> Bool { width * height >= 512 * 512 }
 
-    private func batches(of row: RowRequest) -> [[Int]] {
-        let limit = Self.cellsAtOnce(config, width: row.width, height: row.height)
+    private func batches(of row: RowRequest, limit: Int) -> [[Int]] {
         let (guided, plain) = (
             row.guidances.indices.filter { isGuiding(row.guidances[$0]) },
             row.guidances.indices.filter { !isGuiding(row.guidances[$0]) }
@@ -128,6 +164,17 @@ package final class Pipeline {
 }
 
 extension Pipeline {
+    /// What memory was planned for.
+    private struct BatchPlan {
+        let width: Int
+        let height: Int
+        /// Cells that would have gone through the UNet together.
+        let wanted: Int
+        /// Cells that do.
+        let cells: Int
+        let hasPreviews: Bool
+    }
+
     /// What the cells of a row have in common.
     private struct SharedWork {
         /// What the UNet is told, for the steps up to and without an end.
@@ -242,7 +289,7 @@ extension Pipeline {
     ///
     /// - Returns: whether to go on.
     private func denoise(
-        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler,
+        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler, previews: PreviewMaker?,
         progress: (RowProgress) -> Bool, emit: (RenderedImage) throws -> Void
     ) throws -> Bool {
         let clock = SuspendingClock()
@@ -260,15 +307,23 @@ extension Pipeline {
             let predictions =
                 isShared ? [] : try evaluate(cells, isGuided: guides, index: evaluation, sampler, work)
             let fresh = sampler.noise(at: evaluation, count: work.latents.count, from: &noise)
+            // The image itself follows the last evaluation at once.
+            let isShown = evaluation + 1 < sampler.timesteps.count && previews?.isDue() == true
+            let shown = isShown ? cells[0].latents : []
+            var preview: PreviewPicture?
             for cell in cells.indices {
                 let positive =
                     isShared ? work.first[work.first.count - 1] : predictions[predictions.count - cells.count + cell]
                 let negative = isShared ? work.first[0] : predictions[cell]
-                cells[cell].advance(
+                let prediction = cells[cell].advance(
                     evaluation, sampler: sampler, positive: positive, negative: guides ? negative : nil, noise: fresh)
+                guard isShown, cell == 0 else { continue }
+                let image = sampler.image(at: evaluation, prediction: prediction, latents: shown)
+                preview = previews?.picture(image, shape: work.latentShape)
             }
             let done = sampler.stepsDone(after: evaluation)
-            guard progress(RowProgress(indices: indices, step: done, steps: sampler.stepCount)) else { return false }
+            let step = RowProgress(indices: indices, step: done, steps: sampler.stepCount, preview: preview)
+            guard progress(step) else { return false }
         }
         let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
         for (index, cell) in zip(indices, cells) {

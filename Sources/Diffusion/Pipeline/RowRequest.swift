@@ -53,4 +53,6 @@ package struct RowProgress: Equatable, Sendable {
     /// Steps done, as users count them, of ``steps``.
     package var step: Int
     package var steps: Int
+    /// What the first of them will show, now and then, where a ``PreviewMaker`` is at hand.
+    package var preview: PreviewPicture?
 }

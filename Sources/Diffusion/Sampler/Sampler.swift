@@ -21,6 +21,8 @@ package struct Sampler: Sendable {
     package let sigmas: [Float]
     private let evaluations: [Evaluation]
     private let sums: [Sums]
+    /// What the image is taken for in each evaluation.
+    private let images: [[SamplerState.Term]]
 
     /// Computes the steps.
     ///
@@ -51,6 +53,7 @@ package struct Sampler: Sendable {
         }
         evaluations = Self.evaluations(plan)
         sums = evaluations.map(Sums.init)
+        images = evaluations.map { SamplerState.terms($0.level.denoised(plan.prediction)) }
         // With leading spacing and about as many steps as trained ones, the offset leads beyond these.
         timesteps = evaluations.map { evaluation in Float(min(evaluation.timestep, Double(trained - 1))) }
         sigmas = plan.levels.map { level in Float(level.ratio) }
@@ -190,6 +193,17 @@ package struct Sampler: Sendable {
         let anchor = sums.anchor.map { state.sum($0, known) }
         if let remembered = sums.remembered { state.remember(state.sum(remembered, known)) }
         if let anchor { state.anchor = anchor }
+    }
+
+    /// Takes away the noise that a prediction sees in latents.
+    ///
+    /// - Parameters:
+    ///   - index: Which evaluation.
+    ///   - prediction: The UNet's, after guidance.
+    ///   - latents: That went into it, before they were scaled for the UNet.
+    /// - Returns: The latents of the image that it means.
+    func image(at index: Int, prediction: [Float], latents: [Float]) -> [Float] {
+        makeState().sum(images[index], SamplerState.Known(latents: latents, prediction: prediction, noise: []))
     }
 
     /// Draws the noise that an evaluation adds; nothing if it adds none.

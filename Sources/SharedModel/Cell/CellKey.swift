@@ -46,6 +46,11 @@ package struct CellKey: Hashable, Sendable {
         }
     }
 
+    /// The 32 bytes of the hash.
+    var bytes: [UInt8] {
+        [words.0, words.1, words.2, words.3].flatMap { word in withUnsafeBytes(of: word.bigEndian, Array.init) }
+    }
+
     private func fill(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
         fill(buffer, from: 0, with: words.0)
         fill(buffer, from: 16, with: words.1)

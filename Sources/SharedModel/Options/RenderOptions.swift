@@ -105,4 +105,5 @@ package enum ModelKind: Sendable {
     case model
     case lora
     case vae
+    case preview
 }

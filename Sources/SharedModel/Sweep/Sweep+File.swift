@@ -30,6 +30,7 @@ extension Sweep {
         case emptyNegative = "empty-negative"
         case loras
         case vae
+        case preview
         case noiseSource = "noise-source"
         case pixelRounding = "pixel-rounding"
     }
@@ -75,7 +76,8 @@ extension Sweep {
             prompts: try reader.prompts(),
             styles: try reader.styles() ?? [.none],
             guidance: try reader.guidance() ?? [Self.defaultGuidance],
-            shardSize: try reader.shardSize() ?? Self.defaultShardSize
+            shardSize: try reader.shardSize() ?? Self.defaultShardSize,
+            preview: try reader.preview()
         )
         do throws(SweepProblem) {
             _ = try positionCount()

@@ -5,7 +5,7 @@ extension Sweep {
     /// Cells stand in the order of their first position. Shards are explained at ``ShardOrder``.
     ///
     /// - Parameters:
-    ///   - files: Gives the fingerprint of a LoRA's or VAE's content; called once a name.
+    ///   - files: Gives the fingerprint of a LoRA's, VAE's or preview decoder's content; called once a name and kind.
     ///   - fingerprints: The same for models; called once a model.
     /// - Returns: The plan; the same sweep and the same fingerprints give the same plan on every host.
     /// - Throws: What `fingerprints` throws, and ``SharedModelError/sweep(file:line:problem:)`` for a grid that is too
@@ -25,8 +25,10 @@ extension Sweep {
         let grid = PlannedGrid(
             settings: settings, texts: texts, guidance: guidance,
             shardSize: granted(longest: Self.longestGrantedCell(settings, texts)))
-        return SweepPlan(
+        var plan = SweepPlan(
             name: name, source: source, positions: grid.positions, cells: grid.cells, shards: grid.shards)
+        plan.preview = try preview.map { PreviewFile(name: $0, fingerprint: try files($0, .preview)) }
+        return plan
     }
 
     /// The sweep's shard size, or less where long texts would make a grant outgrow a frame of the wire.

@@ -22,13 +22,15 @@ package struct Sweep: Equatable, Sendable {
     package var guidance: [Decimal]
     /// The most cells that are granted together.
     package var shardSize: Int
+    /// What shows images before they are finished, as the file names it.
+    package var preview: String?
 
     package init(
         name: String, source: String = "", models: [String], options: [RenderOptions] = [.init()], sizes: [ImageSize],
         samplers: [SamplerName] = [Sweep.defaultSampler], steps: [Int] = [Sweep.defaultSteps],
         seeds: [UInt64] = [Sweep.defaultSeed], negativePrompts: [String] = [""], prompts: [String],
         styles: [Style] = [.none], guidance: [Decimal] = [Sweep.defaultGuidance],
-        shardSize: Int = Sweep.defaultShardSize
+        shardSize: Int = Sweep.defaultShardSize, preview: String? = nil
     ) {
         self.name = name
         self.source = source
@@ -43,6 +45,7 @@ package struct Sweep: Equatable, Sendable {
         self.styles = styles
         self.guidance = guidance
         self.shardSize = shardSize
+        self.preview = preview
     }
 }
 

@@ -9,6 +9,8 @@ package struct SweepPlan: Equatable, Sendable {
     package var cells: PlanList<PlannedCell>
     /// Runs of cells that share work, in the order in which they are to be granted: coarse to fine.
     package var shards: PlanList<Shard>
+    /// What shows images before they are finished; `nil` shows none.
+    package var preview: PreviewFile?
 
     package init(name: String, source: String, positions: [Position], cells: [PlannedCell], shards: [Shard]) {
         self.init(

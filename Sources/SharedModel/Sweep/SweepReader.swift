@@ -64,6 +64,11 @@ struct SweepReader {
         return combined
     }
 
+    func preview() throws(SharedModelError) -> String? {
+        guard let value = try single(.preview) else { return nil }
+        return try texts([value], key: .preview, limit: Sweep.maximumPathBytes)[0]
+    }
+
     func styles() throws(SharedModelError) -> [Style]? {
         var library = StyleLibrary()
         if let files = try values(.styleFiles) {

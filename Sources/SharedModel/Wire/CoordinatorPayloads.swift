@@ -42,12 +42,17 @@ package struct Grant: Codable, Equatable, Sendable {
     /// The model's name as the sweep file has it; its content is named by the cells' fingerprint.
     package var model: String
     package var cells: [GrantedCell]
+    /// What to make previews with, if they are wanted.
+    package var preview: PreviewFile?
 
-    package init(lease: LeaseID, shard: Int, model: String, cells: [GrantedCell]) {
+    package init(
+        lease: LeaseID, shard: Int, model: String, cells: [GrantedCell], preview: PreviewFile? = nil
+    ) {
         self.lease = lease
         self.shard = shard
         self.model = model
         self.cells = cells
+        self.preview = preview
     }
 }
 

@@ -11,6 +11,7 @@ package enum WorkerFrameType: UInt8, CaseIterable, Sendable {
     case inquire = 0x09
     case want = 0x0a
     case fetch = 0x0b
+    case preview = 0x0c
 }
 
 /// The type byte of what a coordinator sends.

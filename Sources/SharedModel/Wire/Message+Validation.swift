@@ -165,6 +165,10 @@ extension Grant: WirePayload {
         try check.require(shard >= 0, "shard", "0 or more")
         try check.text(model, "model")
         try check.integer(cells.count, "number of cells", in: 1...WireLimits.grantedCells)
+        if let preview {
+            try check.text(preview.name, "preview.name")
+            try check.hexadecimal(preview.fingerprint, "preview.fingerprint", digits: 64)
+        }
         for granted in cells {
             let cell = granted.cell
             try check.require(granted.position >= 0, "cell.position", "0 or more")

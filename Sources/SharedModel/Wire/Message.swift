@@ -16,6 +16,7 @@ package enum WorkerMessage: Equatable, Sendable {
     case inquire(Inquire)
     case want(Want)
     case fetch(Fetch)
+    case preview(Preview)
 }
 
 /// What a coordinator says to a worker.

@@ -38,11 +38,14 @@ package struct SweepStatus: Codable, Equatable, Sendable {
             /// Steps of the sampler that are done.
             package var step: Int
             package var steps: Int
+            /// Number of the worker's last preview, if that is one of this cell: another number is another picture.
+            package var preview: Int?
 
-            package init(position: Int, step: Int, steps: Int) {
+            package init(position: Int, step: Int, steps: Int, preview: Int? = nil) {
                 self.position = position
                 self.step = step
                 self.steps = steps
+                self.preview = preview
             }
         }
 
@@ -154,5 +157,15 @@ extension SweepStatus.Worker {
         try container.encode(secondsPerImage, forKey: .secondsPerImage)
         try container.encode(note, forKey: .note)
         try container.encode(rendering, forKey: .rendering)
+    }
+}
+
+extension SweepStatus.Worker.Rendering {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(position, forKey: .position)
+        try container.encode(step, forKey: .step)
+        try container.encode(steps, forKey: .steps)
+        try container.encode(preview, forKey: .preview)
     }
 }

@@ -32,6 +32,8 @@ package enum WireLimits {
     package static let grantedCells = 256
     /// Widest and highest image, in pixels.
     package static let imageSide = 16_384
+    /// Widest and highest preview, in pixels.
+    package static let previewSide = 128
     /// Most sampler steps.
     package static let steps = 10_000
     /// Longest time that a message may name, in seconds: a day.

@@ -15,6 +15,7 @@ extension WorkerMessage: WireMessage {
             case .inquire: .inquire
             case .want: .want
             case .fetch: .fetch
+            case .preview: .preview
             }
         return type.rawValue
     }
@@ -23,6 +24,7 @@ extension WorkerMessage: WireMessage {
         switch WorkerFrameType(rawValue: type) {
         case .hello, .inquire: WireLimits.unauthenticatedFrameBytes
         case .chunk: 1 + WireLimits.chunkBytes
+        case .preview: 1 + Preview.longestPayload
         case .claim, .beat, .offer, .fail, .release, .bye, .want, .fetch: WireLimits.controlFrameBytes
         case nil: nil
         }
@@ -46,6 +48,7 @@ extension WorkerMessage: WireMessage {
         case .inquire: return .inquire(try .decode(name, payload))
         case .want: return .want(try .decode(name, payload))
         case .fetch: return .fetch(try .decode(name, payload))
+        case .preview: return .preview(try .read(payload))
         }
     }
 
@@ -63,6 +66,7 @@ extension WorkerMessage: WireMessage {
         case .inquire(let inquire): try inquire.write("inquire", into: &buffer)
         case .want(let want): try want.write("want", into: &buffer)
         case .fetch(let fetch): try fetch.write("fetch", into: &buffer)
+        case .preview(let preview): try preview.write(into: &buffer)
         }
     }
 }

@@ -41,8 +41,8 @@ function show(status) {
 /** What a worker renders now: a link to the image, and how far it is. */
 function renderingNow({ rendering }) {
   if (!rendering) return "–";
-  const { position, step, steps } = rendering;
-  return make("span", { class: "rendering", "data-position": position },
+  const { position, step, steps, preview } = rendering;
+  return make("span", { class: "rendering", "data-position": position, "data-preview": preview ?? "" },
     make("a", { href: `/grid?open=${position}` }, grid.describe(position) || `position ${position}`), make("br"),
     make("progress", { max: Math.max(1, steps), value: step, "aria-label": "Steps of this image" }), ` step ${step} of ${steps}`);
 }
@@ -76,10 +76,24 @@ function update(cell, content) {
   const [old, now] = [cell.firstElementChild, typeof content === "string" ? null : content];
   if (!now || old?.dataset.position !== now.dataset.position) {
     if (now || cell.textContent !== content) cell.replaceChildren(content);
+    if (now) showPreview(now, now.dataset.preview);
     return;
   }
   old.querySelector("progress").replaceWith(now.querySelector("progress"));
   old.lastChild.replaceWith(now.lastChild);
+  showPreview(old, now.dataset.preview);
+}
+
+/** Shows what an image will show, if that is known; a picture stays until the next has arrived, so that nothing flickers. */
+async function showPreview(place, preview) {
+  if (place.dataset.shown === preview) return;
+  place.dataset.shown = preview;
+  const picture = preview && make("img", { class: "preview", src: `/previews/${preview}`, alt: "What this image will show" });
+  // One that has been overtaken is not there any more.
+  if (picture && !(await picture.decode().then(() => true, () => false))) return;
+  if (place.dataset.shown !== preview) return;
+  place.querySelector("img")?.remove();
+  if (picture) place.prepend(picture);
 }
 
 async function plot() {

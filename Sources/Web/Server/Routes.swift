@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import PNG
 import SharedModel
 
 /// What is at which address.
@@ -110,6 +111,14 @@ struct Routes: Sendable {
             let (sha256, pictures) = (try await sha256(context), pictures)
             let data = try await NIOThreadPool.singleton.runIfActive { try pictures.png(sha256: sha256) }
             return Response.bytes(data, type: "image/png", cache: Response.immutable)
+        }
+        router.get("/previews/:number") { _, context in
+            let number = Int(context.parameters.get("number") ?? "") ?? 0
+            guard let preview = await desk.server?.preview(number: number) else {
+                throw WebError.notFound("That image is finished, or shown further on; reload the page.")
+            }
+            let png = try PNGImage(width: preview.width, height: preview.height, pixels: preview.pixels).encode()
+            return Response.bytes(Data(png), type: "image/png", cache: "private, no-store")
         }
     }
 

@@ -7,26 +7,32 @@ package final class DiffusionEngine: Engine {
     private let compute: any Device
     private let isSharing: Bool
     private let memoryBudget: Int?
+    private let previewPace: PreviewPace
     private let findFile: (String, String) throws -> String
     private let findModel: (String, String) throws -> any ModelFiles
     /// The model without LoRAs, whose files stay mapped.
     private var base: (name: String, fingerprint: String, files: any ModelFiles)?
+    /// What shows images before they are finished; no maker where that can't be done.
+    private var previews: (file: PreviewFile, maker: PreviewMaker?)?
     private var loaded: (fingerprint: String, composition: RenderOptions.Composition, pipeline: Pipeline)?
 
     /// - Parameters:
     ///   - device: What computes.
     ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
     ///   - memoryBudget: Bytes that this process may take; a cell that needs more is refused before anything is loaded.
-    ///   - findFile: The path of the LoRA or VAE of this host whose content has the fingerprint; the name tells where to look
-    ///     first, and an error what to do.
+    ///   - previewPace: How often an unfinished image is shown.
+    ///   - findFile: The path of the LoRA, VAE or preview decoder of this host whose content has the fingerprint; the name
+    ///     tells where to look first, and an error what to do.
     ///   - findModel: The same of a model.
     package init(
         device: any Device, isSharing: Bool = true, memoryBudget: Int? = nil,
+        previewPace: PreviewPace = PreviewPace(),
         findFile: @escaping (_ name: String, _ fingerprint: String) throws -> String,
         findModel: @escaping (_ name: String, _ fingerprint: String) throws -> any ModelFiles
     ) {
         self.isSharing = isSharing
         self.memoryBudget = memoryBudget
+        self.previewPace = previewPace
         self.findFile = findFile
         self.findModel = findModel
         compute = device
@@ -43,6 +49,15 @@ package final class DiffusionEngine: Engine {
 
     package func prepare(model: String, for cell: GrantedCell) throws {
         _ = try pipeline(model: model, for: cell)
+    }
+
+    package func showPreviews(with file: PreviewFile?) throws {
+        guard previews?.file.fingerprint != file?.fingerprint else { return }
+        // What can't be had is not looked for again with every shard.
+        previews = file.map { (file: $0, maker: nil) }
+        guard let file else { return }
+        let model = try PreviewModel(path: findFile(file.name, file.fingerprint))
+        previews?.maker = try PreviewMaker(model, device: compute, pace: previewPace)
     }
 
     /// The pipeline for a cell: the one that is loaded, or another one in its place.
@@ -73,14 +88,16 @@ package final class DiffusionEngine: Engine {
         var isStopped = false
         for row in Self.rows(of: cells) {
             let pipeline = try pipeline(model: base.name, for: row[0])
+            pipeline.previews = previews?.maker
             do {
                 try pipeline.render(try Self.request(for: row), isSharing: isSharing) { step in
                     guard let first = step.indices.first else { return true }
-                    groups.begin(row[first].key, count: step.indices.count)
+                    let key = row[first].key
+                    groups.begin(key, count: step.indices.count)
                     isStopped = !progress(
                         EngineProgress(
-                            cell: row[first].key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
-                            steps: step.steps))
+                            cell: key, group: groups.number, isLastGroup: groups.isLast, step: step.step,
+                            steps: step.steps, preview: step.preview.map { Preview($0, of: key) }))
                     return !isStopped
                 } emit: { image in
                     let timings = image.timings
@@ -120,6 +137,12 @@ package final class DiffusionEngine: Engine {
             preconditionFailure("Diffusion knows everything that a sweep can name")
         }
         return request
+    }
+}
+
+extension Preview {
+    fileprivate init(_ picture: PreviewPicture, of cell: CellKey) {
+        self.init(cell: cell, width: picture.width, height: picture.height, pixels: picture.pixels)
     }
 }
 

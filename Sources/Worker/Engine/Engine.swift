@@ -22,6 +22,11 @@ package protocol Engine: AnyObject {
     ///   the cells go to workers that have the model.
     func prepare(model: String, for cell: GrantedCell) throws
 
+    /// Shows images before they are finished from now on, with the decoder of a file; `nil` shows none.
+    ///
+    /// - Throws: An error whose description says why they can't be shown; they are rendered all the same.
+    func showPreviews(with file: PreviewFile?) throws
+
     /// Renders cells of one shard, which share all but their guidance.
     ///
     /// - Parameters:
@@ -36,6 +41,7 @@ package protocol Engine: AnyObject {
 
 extension Engine {
     package var ability: Ability? { nil }
+    package func showPreviews(with file: PreviewFile?) throws {}
 }
 
 /// Where an engine is in the cells that it was given.
@@ -49,13 +55,18 @@ package struct EngineProgress: Equatable, Sendable {
     /// Sampler steps of the group that are done, and of how many.
     package var step: Int
     package var steps: Int
+    /// What the cell's image will show, now and then.
+    package var preview: Preview?
 
-    package init(cell: CellKey, group: Int, isLastGroup: Bool, step: Int, steps: Int) {
+    package init(
+        cell: CellKey, group: Int, isLastGroup: Bool, step: Int, steps: Int, preview: Preview? = nil
+    ) {
         self.cell = cell
         self.group = group
         self.isLastGroup = isLastGroup
         self.step = step
         self.steps = steps
+        self.preview = preview
     }
 }
 

@@ -74,7 +74,7 @@ final class RenderHost: @unchecked Sendable {
             }
             control.note(lease: grant.lease, progress: nil)
             let runner = ShardRunner(
-                lease: grant.lease, model: grant.model, control: control, record: record,
+                lease: grant.lease, model: grant.model, preview: grant.preview, control: control, record: record,
                 deliver: { [self] granted, image in
                     try queue.take()
                     spoolThread.submit { [self] state in

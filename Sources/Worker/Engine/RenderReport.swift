@@ -6,6 +6,10 @@ enum RenderReport: Sendable {
     case onLastGroup(LeaseID)
     /// An image is in the spool.
     case spooled(SpoolEntry)
+    /// A picture of an image that is not finished.
+    case previewed(Preview)
+    /// Something that a person should know about, and that changes nothing.
+    case trouble(String)
     /// A cell can't be rendered; one sentence says why.
     case failed(LeaseID, CellKey, reason: String)
     /// An image was lost because the spool can't take it.

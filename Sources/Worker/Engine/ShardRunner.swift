@@ -4,6 +4,8 @@ import SharedModel
 struct ShardRunner {
     let lease: LeaseID
     let model: String
+    /// What shows the images before they are finished.
+    let preview: PreviewFile?
     let control: RenderControl
     /// Outlives the shard.
     let record: EngineRecord
@@ -31,6 +33,12 @@ struct ShardRunner {
             if let error = error as? WorkerError { return report(.unusable(lease, error)) }
             let name = WireText.line(model, longest: 256)
             return report(.unusable(lease, .unusableModel(name: name, reason: "\(error)")))
+        }
+        do {
+            try engine.showPreviews(with: preview)
+        } catch {
+            guard control.permission(for: lease) == .all else { return }
+            report(.trouble("Images are rendered without previews: \(error)"))
         }
         let sound = cells.filter { $0.cell.key == $0.key }
         fail(
@@ -80,7 +88,10 @@ struct ShardRunner {
         var isStopped = false
         var isOnLastGroup = false
         do {
-            try engine.render(cells) { progress in
+            try engine.render(cells) { step in
+                var progress = step
+                progress.preview = nil
+                if let preview = step.preview { report(.previewed(preview)) }
                 control.note(lease: lease, progress: progress)
                 observe(progress)
                 if isLast, progress.isLastGroup, !isOnLastGroup {

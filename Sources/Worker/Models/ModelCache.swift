@@ -30,15 +30,17 @@ package struct ModelCache: Sendable {
         guard Hexadecimal.isLowercase(fingerprint, digits: 64) else {
             throw WorkerError.unusableModel(name: name, reason: "its fingerprint is not one")
         }
+        if let kept = kept(fingerprint) { return kept }
         let path = "\(folder)/\(fingerprint)"
-        if isWhole(path, fingerprint) { return Self.content(of: path) }
         guard let link else { throw WorkerError.missingModel(name: WireText.line(name, longest: 256)) }
         let workplace = "\(path).part"
         try Files.makeDirectory(workplace)
         let lock = try Self.lock("\(workplace)/lock", unless: { link.isAborted })
         defer { withExtendedLifetime(lock) {} }
         // Another worker of this host may have fetched it while this one waited.
-        if isWhole(path, fingerprint) { return Self.content(of: path) }
+        if let kept = kept(fingerprint) { return kept }
+        // What is there otherwise has changed since, and is in the way.
+        try? FileManager.default.removeItem(atPath: path)
         let download = ModelDownload(name: name, fingerprint: fingerprint, workplace: workplace, path: path, link: link)
         try download.run()
         return Self.content(of: path)
@@ -50,17 +52,17 @@ package struct ModelCache: Sendable {
         return names.filter { Hexadecimal.isLowercase($0, digits: 64) }.sorted()
     }
 
+    /// Where a model, LoRA or VAE is that was fetched before and has not changed since; `nil` when it is not there.
+    package func kept(_ fingerprint: String) -> String? {
+        guard Hexadecimal.isLowercase(fingerprint, digits: 64) else { return nil }
+        let path = Self.content(of: "\(folder)/\(fingerprint)")
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return (try? ModelFingerprint.compute(of: path)) == fingerprint ? path : nil
+    }
+
     private static func content(of folder: String) -> String {
         let file = "\(folder)/\(ModelManifest.singleFile)"
         return FileManager.default.fileExists(atPath: file) ? file : folder
-    }
-
-    /// Whether a model is there and has not changed since; one that has is removed.
-    private func isWhole(_ path: String, _ fingerprint: String) -> Bool {
-        guard FileManager.default.fileExists(atPath: path) else { return false }
-        if let found = try? ModelFingerprint.compute(of: Self.content(of: path)), found == fingerprint { return true }
-        try? FileManager.default.removeItem(atPath: path)
-        return false
     }
 
     /// Waits until no other worker fetches the same model into the same place.

@@ -104,6 +104,7 @@ final class SessionDriver: @unchecked Sendable {
         case .connect(let host, let port): connect(host, port)
         case .close: channel?.close(promise: nil)
         case .send(let message): send(message)
+        case .show(let preview): if channel?.isWritable == true { send(.preview(preview)) }
         case .schedule(let timer, let wait): schedule(timer, after: wait)
         case .cancel(let timer): timers.removeValue(forKey: timer)?.cancel()
         case .render(let grant, let sweep, let skipped): render(grant, of: sweep, skipping: skipped)

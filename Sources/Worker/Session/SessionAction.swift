@@ -7,6 +7,8 @@ enum SessionAction: Equatable, Sendable {
     /// Close the connection; answered by `connectionClosed`.
     case close
     case send(WorkerMessage)
+    /// Send a preview, unless something else waits to be sent.
+    case show(Preview)
     /// Call `timerFired` after this long, instead of an earlier wish for the same timer.
     case schedule(SessionTimer, after: Duration)
     case cancel(SessionTimer)

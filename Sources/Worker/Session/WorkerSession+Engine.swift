@@ -12,6 +12,10 @@ extension WorkerSession {
             leases.owes(entry.cell, under: entry.lease)
             deliveries.add(entry)
             actions = [.tell(.rendered(entry.cell, entry.timings))]
+        case .previewed(let preview):
+            return show(preview)
+        case .trouble(let reason):
+            return [.tell(.trouble(reason))]
         case .failed(let lease, let cell, let reason):
             actions = [.tell(.failed(cell, reason: reason))] + fail(cell, under: lease, reason)
         case .spoolBroken(_, let reason):
@@ -34,6 +38,12 @@ extension WorkerSession {
         failure = failure ?? error
         leases.dropQueued()
         return []
+    }
+
+    /// A preview is worth something at once or not at all, and only while the cell is the worker's.
+    private func show(_ preview: Preview) -> [SessionAction] {
+        guard case .ready = connection, leases.holder(of: preview.cell) != nil else { return [] }
+        return [.show(preview)]
     }
 
     /// The spool gave back the image at the front.

@@ -27,7 +27,7 @@ final class ImageVerifier {
         }
     }
 
-    private let engines = RecipeEngines(locator: ModelLocator())
+    private let engines = RecipeEngines(finder: ModelFinder(locator: ModelLocator()))
     /// Above every image that a sweep can ask for.
     private static let maximumPixels = ImageSize.sides.upperBound * ImageSize.sides.upperBound
 

@@ -8,6 +8,7 @@ struct PlannedSweep {
     let plan: SweepPlan
     private let locator: ModelLocator
     private let models: [String: any ModelFiles]
+    private let preview: PreviewModel?
 
     /// Reads and plans the sweep at `file`; models' paths are relative to it, or to the file that it is a copy of.
     ///
@@ -15,6 +16,7 @@ struct PlannedSweep {
     init(file: String, copiedFrom original: String? = nil) throws {
         let sweep = try Sweep(contentsOf: file, copiedFrom: original)
         let locator = ModelLocator(sweepFolder: URL(filePath: original ?? file).deletingLastPathComponent().path)
+        let preview = try sweep.preview.map { try PreviewModel(path: locator.locate($0)) }
         var models: [String: any ModelFiles] = [:]
         plan = try sweep.plan { name, _ in
             try ModelFingerprint.compute(of: try locator.locate(name))
@@ -26,6 +28,7 @@ struct PlannedSweep {
             return try ModelFingerprint.compute(of: path)
         }
         self.models = models
+        self.preview = preview
         self.locator = locator
         try check()
     }
@@ -37,8 +40,11 @@ struct PlannedSweep {
             let position = plan.positions[planned.firstPosition]
             let composition = planned.cell.options.composition
             guard checked[position.model, default: []].insert(composition).inserted else { return }
-            try composition.applied(to: model(position.model), names: position.files) { name, _ in try file(name) }
-                .check()
+            let composed = try composition.applied(to: model(position.model), names: position.files) { name, _ in
+                try file(name)
+            }
+            try composed.check()
+            try preview?.check(for: composed)
         }
     }
 

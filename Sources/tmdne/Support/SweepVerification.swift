@@ -24,16 +24,16 @@ struct SweepVerification {
         rows = done.shuffled().prefix(sample.size(of: done.count)).sorted { $0.position < $1.position }
     }
 
-    private var locator: ModelLocator {
-        ModelLocator(
-            sweepFolder: directory.rememberedOrigin.map { URL(filePath: $0).deletingLastPathComponent().path })
+    private var finder: ModelFinder {
+        let folder = directory.rememberedOrigin.map { URL(filePath: $0).deletingLastPathComponent().path }
+        return ModelFinder(locator: ModelLocator(sweepFolder: folder))
     }
 
     // MARK: - Here
 
     /// Renders every cell of the sample with the engine of this host and hands over what came of it.
     func runHere(_ body: (ImageVerdict) throws -> Void) throws {
-        let engines = RecipeEngines(locator: locator)
+        let engines = RecipeEngines(finder: finder)
         for row in rows {
             let first = try DescribedImage(of: row, in: directory)
             let engine = try engines.engine(for: first.metadata)
@@ -105,10 +105,10 @@ struct SweepVerification {
     private func serve(
         _ again: SweepDirectory, at address: ListenAddress, advertising hosts: [String], logger: Logger
     ) async throws {
-        let locator = locator
+        let finder = finder
         var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: true)
         settings.advertisedHosts = hosts
-        settings.findModel = { try locator.locate($0, fingerprint: $1) }
+        settings.findModel = { try finder.path(of: $0, fingerprint: $1) }
         let server = try await CoordinatorServer.start(
             in: again, plan: nil, host: address.host, port: address.port, settings: settings, logger: logger)
         Console.note("Join workers with this line; it holds the secret:")

@@ -107,4 +107,34 @@ struct SurveyTests {
         try enough.render(row) { _ in count += 1 }
         #expect(count == 1)
     }
+
+    /// The largest of the peaks of memory that a device counted for rows of so many cells, one after the other.
+    private func bufferBytes(ofRows counts: [Int], budget: Int?, width: Int = 64) throws -> [Int] {
+        let device = try CPUDevice()
+        let pipeline = try Pipeline(model: ModelFolder(path: Golden.model), device: device, memoryBudget: budget)
+        return try counts.map { count in
+            let row = RowRequest(
+                prompt: "a", negativePrompt: "", guidances: (0..<count).map { 5 + Double($0) }, seed: 1, steps: 2,
+                sampler: SamplerSettings(.euler), width: width, height: width)
+            var emitted = 0
+            try pipeline.render(row) { _ in emitted += 1 }
+            #expect(emitted == count)
+            return device.pooledBytes
+        }
+    }
+
+    @Test("and a later row with more cells takes no more at once than was planned for it")
+    func laterRow() throws {
+        let model = try ModelFolder(path: Golden.model)
+        let needs = try [1, 2, 4, 8].map { try model.memory(width: 64, height: 64, cells: $0).least }
+        #expect(needs == needs.sorted() && needs[0] < needs[3])
+        let free = try bufferBytes(ofRows: [1, 8], budget: nil)
+        #expect(free[0] < free[1])
+        // Room for one cell at a time, whatever comes; for two; for all eight, which are planned for when they come.
+        let tight = try bufferBytes(ofRows: [1, 8, 8], budget: needs[0])
+        #expect(tight == [free[0], free[0], free[0]])
+        let pairs = try bufferBytes(ofRows: [1, 8], budget: needs[1])
+        #expect(pairs[0] == free[0] && pairs[1] > free[0] && pairs[1] < free[1])
+        #expect(try bufferBytes(ofRows: [1, 8], budget: needs[3]) == free)
+    }
 }
