@@ -86,7 +86,8 @@ struct PreviewTests {
         let plan = try plan(hasPreviews: true)
         try await ServerFixture.serve(temporary, plan: plan) { _ in }
         try await ServerFixture.serve(temporary, plan: nil) { server in
-            #expect(try await join(server).claim().preview == plan.preview)
+            let preview = try await join(server).claim().preview
+            #expect(preview == plan.preview)
         }
     }
 
