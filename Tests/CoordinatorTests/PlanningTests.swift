@@ -55,7 +55,7 @@ struct PlanningTests {
             }
             return values + (try await fixture.query("SELECT name FROM sqlite_master WHERE name = 'cell_pending'"))
         }
-        let expected = ["\"wal\"", "2", "1", "0", "-65536", "\"cell_pending\""]
+        let expected = ["\"wal\"", "2", "1", "0", "-49152", "\"cell_pending\""]
         #expect(try await settings() == expected)
         #expect(try await fixture.store.adopt(Fixtures.plan(prompts: ["new"]), directory: "DIR") == .edited(kept: 0))
         #expect(try await settings() == expected)

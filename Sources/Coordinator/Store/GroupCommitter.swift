@@ -104,7 +104,7 @@ final class GroupCommitter: Sendable {
         guard try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") == "wal" else {
             throw CoordinatorError.store("its write-ahead log can't be turned on")
         }
-        try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536")
+        try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -49152")
         // A log of so many pages would be read again after a crash.
         if !isFirst { _ = try? db.checkpoint(.truncate) }
     }

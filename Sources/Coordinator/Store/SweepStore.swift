@@ -125,7 +125,7 @@ final class SweepStore: Sendable {
                     PRAGMA temp_store = MEMORY;
                     PRAGMA trusted_schema = OFF;
                     PRAGMA cell_size_check = ON;
-                    PRAGMA cache_size = -65536;
+                    PRAGMA cache_size = -49152;
                     """)
         }
         return configuration
