@@ -47,11 +47,17 @@ final class GroupCommitter: Sendable {
                     run: { db in
                         let outcome = Result { try work(db) }
                         return Done(hasFailed: (try? outcome.get()) == nil) { commitError in
-                            continuation.resume(with: commitError.map { .failure($0) } ?? outcome)
+                            let result = commitError.map { .failure($0) } ?? outcome
+                            continuation.resume(with: result.mapError(self.inWords))
                         }
                     },
-                    abandon: { continuation.resume(throwing: $0) }))
+                    abandon: { continuation.resume(throwing: self.inWords($0)) }))
         }
+    }
+
+    /// What the database says, as it is told to people: this is where its errors leave it.
+    private func inWords(_ error: any Error) -> any Error {
+        (error as? DatabaseError).map { SweepStore.explain($0, path: database.path) } ?? error
     }
 
     /// Runs `work` in a transaction of its own in which constraints are not looked at, and returns when it is durable.
@@ -94,7 +100,7 @@ final class GroupCommitter: Sendable {
                         try restored.get()
                         guard let value else { throw CoordinatorError.store("a transaction was skipped") }
                         return value
-                    })
+                    }.mapError(self.inWords))
             }
         }
     }

@@ -8,6 +8,11 @@ extension Grant {
         }
         json += #"],"lease":"\#(lease.hex)","model":"#.utf8
         json.appendJSONString(model)
+        if let preview {
+            json += #","preview":{"fingerprint":"\#(preview.fingerprint)","name":"#.utf8
+            json.appendJSONString(preview.name)
+            json.append(UInt8(ascii: "}"))
+        }
         json += #","shard":\#(shard)}"#.utf8
         return json
     }
