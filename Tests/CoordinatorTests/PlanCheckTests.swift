@@ -60,7 +60,7 @@ struct PlanCheckTests {
         let fixture = try await StoreFixture()
         for plan in [try Fixtures.plan(prompts: ["one"]), try Fixtures.plan(name: "other")] {
             _ = try? await fixture.store.adopt(plan, directory: "DIR")
-            await #expect(throws: DatabaseError.self) {
+            await #expect(throws: CoordinatorError.self) {
                 try await fixture.store.committer.perform { db in
                     try db.run("INSERT INTO image VALUES (99, ?, 1, 1, 0, '')", [Fixtures.fingerprint])
                 }
@@ -86,7 +86,7 @@ struct PlanCheckTests {
     @Test("a job that fails alone leaves nothing behind, and the next one goes on")
     func loneFailure() async throws {
         let fixture = try await StoreFixture()
-        await #expect(throws: DatabaseError.self) {
+        await #expect(throws: CoordinatorError.self) {
             try await fixture.store.committer.perform { db in
                 try db.run("INSERT INTO event (at, kind, text) VALUES ('', 'bad', '')")
                 try db.execute(sql: "INSERT INTO nonsense VALUES (1)")

@@ -160,7 +160,7 @@ struct StoreTests {
             "UPDATE cell SET state = 'leased' WHERE state = 'pending'", "DELETE FROM worker",
             "INSERT INTO image SELECT cell, sha256, bytes, attempt, late, stored_at FROM image",
         ] {
-            await #expect(throws: DatabaseError.self, "\(sql)") { try await fixture.query(sql) }
+            await #expect(throws: CoordinatorError.self, "\(sql)") { try await fixture.query(sql) }
         }
         try await fixture.checkInvariants()
     }
@@ -391,7 +391,7 @@ struct StoreTests {
             for index in 0..<60 {
                 group.addTask {
                     if index.isMultiple(of: 3) {
-                        await #expect(throws: DatabaseError.self) {
+                        await #expect(throws: CoordinatorError.self) {
                             try await fixture.store.committer.perform { db in
                                 try db.run("INSERT INTO event (at, kind, text) VALUES ('', 'bad', '')")
                                 try db.execute(sql: "INSERT INTO nonsense VALUES (1)")
