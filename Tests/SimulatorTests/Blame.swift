@@ -4,7 +4,6 @@ import SharedModel
 struct Blame {
     /// How often a worker died, or its engine hung, that held nothing of a lease but the cell; since the last retry.
     private(set) var deaths: [CellKey: Int] = [:]
-    private var stored: Set<CellKey> = []
     /// Grants of each worker that have not arrived yet.
     private var underway: [[LeaseID: Set<CellKey>]]
 
@@ -25,13 +24,15 @@ struct Blame {
         underway[worker] = [:]
     }
 
-    mutating func stored(_ cell: CellKey) {
-        stored.insert(cell)
-    }
-
-    mutating func died(_ worker: Int, holding held: [Set<CellKey>]) {
+    /// Counts who died alone with what.
+    ///
+    /// - Parameters:
+    ///   - worker: Its number.
+    ///   - held: The cells of each lease that the worker had.
+    ///   - settled: Cells that have an image, or that this worker reported as failed: the coordinator counts neither.
+    mutating func died(_ worker: Int, holding held: [Set<CellKey>], settled: Set<CellKey>) {
         for lease in held + underway[worker].values {
-            let undone = lease.subtracting(stored)
+            let undone = lease.subtracting(settled)
             if undone.count == 1, let cell = undone.first { deaths[cell, default: 0] += 1 }
         }
         underway[worker] = [:]

@@ -202,6 +202,18 @@ final class CoordinatorSide {
         }
     }
 
+    /// Who had a cell, when, and how that ended.
+    func history(of cell: CellKey) throws -> [String] {
+        try query(
+            """
+            SELECT strftime('%s', granted_at), strftime('%s', ended_at), worker.name, attempt.state, attempt.reason,
+                (SELECT count(*) FROM attempt_cell AS other WHERE other.attempt = attempt.id)
+            FROM attempt_cell JOIN attempt ON attempt.id = attempt_cell.attempt JOIN worker ON worker.id = attempt.worker
+                JOIN cell ON cell.id = attempt_cell.cell
+            WHERE cell.key = '\(cell.hex)' ORDER BY attempt.id
+            """)
+    }
+
     func bytes(ofImage sha256: String) -> [UInt8]? {
         let path = directory.url.appending(path: SweepDirectory.imagePath(sha256: sha256))
         return (try? Data(contentsOf: path)).map(Array.init)

@@ -76,6 +76,8 @@ final class Simulation {
     private var isOver = false
     private var retries = 0
     private var blame: Blame
+    /// Which fault struck whom, and when, to explain a broken promise by.
+    private var strikes: [String] = []
     private var outcome = Outcome()
 
     private init(_ scenario: Scenario, folder: URL) {
@@ -164,10 +166,10 @@ final class Simulation {
             grant(workers[worker].timerFired(timer, token: token), to: worker)
         case .work(let worker, let life, let token):
             guard life == lives[worker], !isLater(event, than: frozenUntil[worker]) else { return }
-            guard let wishes = workers[worker].step(token) else { return crash(worker) }
+            guard let wishes = workers[worker].step(token) else { return try crash(worker) }
             grant(wishes, to: worker)
         case .fault(let fault):
-            await strike(fault)
+            try await strike(fault)
             planFault(fault)
         case .startWorker(let worker):
             guard !workers[worker].isRunning else { return }
@@ -175,7 +177,7 @@ final class Simulation {
             grant(wishes, to: worker)
         case .endHung(let worker, let life):
             // It may have died, and been started again, before.
-            if life == lives[worker] { crash(worker) }
+            if life == lives[worker] { try crash(worker) }
         case .startCoordinator(let retriesFailed):
             guard !coordinator.isRunning else { return }
             try await coordinator.start(retriesFailed: retriesFailed)
@@ -231,10 +233,7 @@ final class Simulation {
             for output in outputs {
                 switch output {
                 case .message(let message):
-                    if case .ack(let ack) = message, ack.outcome == .stored {
-                        outcome.doneAfter = clock.now
-                        blame.stored(ack.cell)
-                    }
+                    if case .ack(let ack) = message, ack.outcome == .stored { outcome.doneAfter = clock.now }
                     if case .grant(let it) = message, let worker = links[id]?.worker {
                         blame.granted(it, to: worker)
                     }
@@ -292,9 +291,10 @@ final class Simulation {
         if time < scenario.trouble { agenda.plan(.fault(fault), at: time) }
     }
 
-    private func strike(_ fault: Scenario.Fault) async {
+    private func strike(_ fault: Scenario.Fault) async throws {
         let worker = Int.random(in: workers.indices, using: &random)
         let length = Double.random(in: 1...120, using: &random)
+        strikes.append("\(Int(clock.now)) s \(fault) of \(worker) for \(Int(length)) s")
         switch fault {
         case .cut:
             guard let link = currentLink[worker] else { return }
@@ -303,7 +303,7 @@ final class Simulation {
         case .partition:
             partitionedUntil[worker] = max(partitionedUntil[worker], clock.now + length)
         case .workerCrash:
-            crash(worker)
+            try crash(worker)
         case .coordinatorCrash:
             guard coordinator.isRunning else { return }
             await coordinator.stop()
@@ -318,7 +318,7 @@ final class Simulation {
         case .vanish:
             let last = workers.count - 1
             guard last >= 2, workers[last].isRunning else { return }
-            blame.died(last, holding: workers[last].held)
+            try noteDeath(of: last)
             workers[last].crash()
             lives[last] += 1
             if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
@@ -331,14 +331,22 @@ final class Simulation {
             workers[worker].hang()
             // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
             guard workers[worker].isHung else { return }
-            blame.died(worker, holding: workers[worker].held)
+            try noteDeath(of: worker)
             agenda.plan(.endHung(worker: worker, life: lives[worker]), at: clock.now + 7200)
         }
     }
 
-    private func crash(_ worker: Int) {
+    private func noteDeath(of worker: Int) throws {
+        let done = try coordinator.query("SELECT key FROM cell WHERE state = 'done'").compactMap { CellKey(hex: $0) }
+        let settled = Set(done + workers[worker].failed)
+        let undone = workers[worker].held.map { $0.subtracting(settled).map { "\($0)".prefix(6) } }
+        strikes.append("\(Int(clock.now)) s worker-\(worker) died with \(undone)")
+        blame.died(worker, holding: workers[worker].held, settled: settled)
+    }
+
+    private func crash(_ worker: Int) throws {
         guard workers[worker].isRunning else { return }
-        if !workers[worker].isHung { blame.died(worker, holding: workers[worker].held) }
+        if !workers[worker].isHung { try noteDeath(of: worker) }
         workers[worker].crash()
         lives[worker] += 1
         frozenUntil[worker] = 0
@@ -361,7 +369,9 @@ final class Simulation {
             let parts = row.split(separator: "|", maxSplits: 1).map(String.init)
             guard innocent.contains(parts[0]), let key = CellKey(hex: parts[0]) else { continue }
             if !blame.explains(key, failures: workers.map { it in it.failed.count { $0 == key } }) {
-                outcome.violations.append("cell \(key) was parked for what it had no part in: \(parts[1])")
+                let history = try coordinator.history(of: key) + strikes
+                let what = "cell \(key) was parked for what it had no part in: \(parts[1])"
+                outcome.violations.append(([what] + history).joined(separator: "\n"))
             }
         }
         blame.forget()

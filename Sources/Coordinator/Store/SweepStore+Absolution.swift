@@ -26,9 +26,9 @@ extension SweepStore {
                 guard let attempt else { continue }
                 let cells = try db.run(
                     """
-                    UPDATE cell SET crashes = max(crashes - 1, 0), deaths = max(deaths - 1, 0),
-                        state = CASE WHEN state = 'failed' AND crashes >= :limit THEN 'pending' ELSE state END,
-                        reason = CASE WHEN state = 'failed' AND crashes >= :limit THEN NULL ELSE reason END
+                    UPDATE cell SET crashes = iif(crashes > 2, crashes - 1, 0), deaths = max(deaths - 1, 0),
+                        state = CASE WHEN state = 'failed' AND crashes > :limit THEN 'pending' ELSE state END,
+                        reason = CASE WHEN state = 'failed' AND crashes > :limit THEN NULL ELSE reason END
                     WHERE id IN (SELECT cell FROM attempt_cell WHERE attempt = :attempt)
                         AND state <> 'done' AND deaths > 0
                     """, ["limit": Self.crashLimit, "attempt": attempt["id"] as Int64])

@@ -269,20 +269,22 @@ extension SweepStore {
         }
     }
 
+    /// The first mark says that a worker ended while the cell was among what it had; each one that had nothing else adds one.
+    ///
     /// - Returns: Whether the cell is parked now.
     private static func blame(
         _ key: CellKey, isOnly: Bool, attempt: Int64, worker: String, reason: String, _ db: Database
     ) throws -> Bool {
         let row = try db.row(
             """
-            UPDATE cell SET attempts = attempts + 1, crashes = \(isOnly ? "crashes + 1" : "max(crashes, 1)")
+            UPDATE cell SET attempts = attempts + 1, crashes = max(crashes, 1) + \(isOnly ? 1 : 0)
             WHERE key = ? AND attempt = ? RETURNING id, crashes
             """, [key.hex, attempt])
-        guard isOnly, let row, row["crashes"] as Int >= crashLimit else { return false }
+        guard isOnly, let row, row["crashes"] as Int > crashLimit else { return false }
         try db.run(
             "UPDATE cell SET state = 'failed', attempt = NULL, reason = ? WHERE id = ?",
             [
-                "\(row["crashes"] as Int) workers ended while rendering it, \(worker) last: \(reason)",
+                "\(crashLimit) workers ended while they had it alone, \(worker) last: \(reason)",
                 row["id"] as Int64,
             ])
         return true
