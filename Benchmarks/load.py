@@ -29,7 +29,7 @@ def sweep(path, prompts, guidances, size):
     """Write a sweep file of prompts x guidances cells."""
     lines = [f"name: {path.stem}", "model: tmdne-tiny", f"size: {size}", "steps: 4", "prompts:"]
     lines += [f"  - number {number} of many mathematicians at a blackboard" for number in range(prompts)]
-    lines += [f"guidance: {{from: 1, to: {1 + (guidances - 1) / 100}, step: 0.01}}", ""]
+    lines += [f"guidance: {{from: 1, to: {1 + (guidances - 1) / 100:.2f}, step: 0.01}}", ""]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
