@@ -36,6 +36,19 @@ struct SweepConductTests {
         #expect(conduct.state == .draining && conduct.message == "enough")
     }
 
+    @Test("a sweep waits two minutes for a worker whose death parked a cell to prove that it lives")
+    func doubt() {
+        var conduct = SweepConduct()
+        let isFree = conduct.mayDrain(now: start)
+        conduct.doubt("a", now: start)
+        conduct.doubt("b", now: start + .seconds(30))
+        let isFreeInDoubt = conduct.mayDrain(now: start + .seconds(100))
+        conduct.settle("a")
+        let isFreeWithOne = conduct.mayDrain(now: start + .seconds(149))
+        let isFreeInTheEnd = conduct.mayDrain(now: start + .seconds(150))
+        #expect([isFree, isFreeInDoubt, isFreeWithOne, isFreeInTheEnd] == [true, false, false, true])
+    }
+
     @Test("a drained coordinator ends when nobody is left, at the latest after the farewell")
     func farewell() {
         var conduct = SweepConduct()

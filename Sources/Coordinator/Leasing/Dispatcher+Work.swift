@@ -59,9 +59,9 @@ extension Dispatcher {
     /// A worker that names a lease which has ended was only not heard of: its cells killed nobody.
     private func absolve(_ hello: Hello, of kept: [LeaseID]) async {
         let ended = hello.leases.filter { !kept.contains($0) }
-        guard !ended.isEmpty else { return }
         do {
-            try await store.absolve(ended, of: hello.identity)
+            if !ended.isEmpty { try await store.absolve(ended, of: hello.identity) }
+            conduct.settle(hello.identity)
         } catch {
             await storageFailed(error)
         }

@@ -180,7 +180,7 @@ actor Dispatcher {
 
     /// Drains when the sweep is over and nobody wants the coordinator to stay.
     func endIfDone() async {
-        guard settings.exitsWhenDone, isIdle else { return }
+        guard settings.exitsWhenDone, isIdle, conduct.mayDrain(now: surroundings.now()) else { return }
         let retriesBefore = retries
         guard let isUnfinished = try? await store.isUnfinished(), !isUnfinished else { return }
         // Cells may have been retried, and granted, while the database was asked.
@@ -203,7 +203,13 @@ actor Dispatcher {
                     reason: ending.reason)
                 logger.info("lease ended", metadata: ["lease": "\(ending.lease)", "reason": "\(ending.reason)"])
                 events.yield(.leaseEnded(reason: ending.reason))
-                if let parked { events.yield(.failed(cell: parked, position: nil, reason: ending.reason)) }
+                guard let parked else { continue }
+                events.yield(.failed(cell: parked, position: nil, reason: ending.reason))
+                // Who is there has shown that it lost the lease; who is not may only be cut off.
+                guard ending.ending == .expired, let holder = try await store.holder(of: ending.lease),
+                    !guests.values.contains(where: { $0.identity == holder })
+                else { continue }
+                conduct.doubt(holder, now: surroundings.now())
             } catch {
                 unwritten.append(ending)
                 await storageFailed(error)

@@ -9,6 +9,9 @@ struct SweepConduct: Sendable {
     /// The longest that a worker waits before it connects again, and time to do so.
     private static let longestReturn = Duration.seconds(15)
 
+    /// How long a worker that was taken for dead has to show that it lives: longer than lines are cut and hosts sleep, mostly.
+    static let doubt = Duration.seconds(120)
+
     var isPaused = false
     /// The process is about to end: nothing is granted and no offer taken, but leases stay.
     var isShuttingDown = false
@@ -21,6 +24,8 @@ struct SweepConduct: Sendable {
     /// Workers that left without a goodbye while nothing was told to them, and when.
     private var strayed: [String: Instant] = [:]
     private var emptySince: Instant?
+    /// Workers whose death parked a cell, as far as one can tell without having seen it, and until when that may prove wrong.
+    private var doubted: [String: Instant] = [:]
 
     /// How the sweep stands, as people see it.
     var state: SweepStatus.State {
@@ -61,6 +66,22 @@ struct SweepConduct: Sendable {
     /// The last connection of a worker ended.
     mutating func left(_ identity: String, saidGoodbye: Bool, now: Instant) {
         strayed[identity] = saidGoodbye ? nil : now
+    }
+
+    /// A cell was parked because a worker was not heard of.
+    mutating func doubt(_ identity: String, now: Instant) {
+        doubted[identity] = now + Self.doubt
+    }
+
+    /// A worker is back, and what its cells were blamed for has been taken back if it lives.
+    mutating func settle(_ identity: String) {
+        doubted[identity] = nil
+    }
+
+    /// Whether a sweep that has nothing left to render may be called done: a worker that lives would bring a parked cell back.
+    mutating func mayDrain(now: Instant) -> Bool {
+        doubted = doubted.filter { now < $0.value }
+        return doubted.isEmpty
     }
 
     /// Whether a drained coordinator may end: nobody holds anything, and everybody has heard of it or had the time to.

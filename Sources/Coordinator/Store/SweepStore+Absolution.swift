@@ -5,6 +5,15 @@ import SharedModel
 extension SweepStore {
     private static let alive = ", but the worker lives"
 
+    /// The identity of the worker that had a lease.
+    func holder(of lease: LeaseID) async throws -> String? {
+        try await committer.perform { db in
+            try db.row(
+                "SELECT identity FROM attempt JOIN worker ON worker.id = attempt.worker WHERE lease = ?", [lease.hex]
+            )?["identity"]
+        }
+    }
+
     /// Takes back what cells were blamed for when leases expired whose worker was only not heard of.
     ///
     /// A network that is cut, or a host that sleeps, looks like a death; a worker that still holds the lease when it comes
