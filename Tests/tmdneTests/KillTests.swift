@@ -40,7 +40,10 @@ extension EndToEnd {
                     } else {
                         // The moment that finds out an acknowledgement which comes before what it promises.
                         let known = worker.complaints.utf8.count
-                        try await eventually("another acknowledgement", every: .microseconds(100)) {
+                        try await eventually(
+                            "another acknowledgement in round \(round), with \(worker.complaints.suffix(2000))",
+                            every: .microseconds(100)
+                        ) {
                             let log = worker.complaints
                             return log.utf8.count > known && log.hasSuffix(" stored\n") ? () : nil
                         }

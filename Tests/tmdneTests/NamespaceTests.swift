@@ -21,7 +21,9 @@ extension EndToEnd {
         private static func partition(for cut: Duration) async throws {
             let seed = Soak.seed(of: "a partition of \(cut)")
             var generator = SplitMix(state: seed)
-            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: Soak.size(30, soak: 150), steps: 12)
+            // Long enough for most of a cut, and for what comes after it.
+            let guidances = Soak.size(30, soak: 40 + 3 * Int(cut / .seconds(1)))
+            let sweep = SmallSweep(prompts: (0..<8).map { "p\($0)" }, guidances: guidances, steps: 12)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let hosts = try await FourHosts(in: sandbox)
@@ -47,8 +49,11 @@ extension EndToEnd {
                     let lost = try SweepAudit(sandbox, "out").expiredLeases(of: "host-\(victim)")
                     #expect(lost > 0, "after 30 s of silence its cells are others'")
                 }
+                let isOver = !coordinator.isRunning
                 try await hosts.join(victim)
                 #expect(try await coordinator.end(within: .seconds(200)) == 0, "\(coordinator.complaints)")
+                // Nobody is left to tell it that all is done; it would wait for a coordinator for ever.
+                if isOver { workers[victim - 1].signal(SIGTERM) }
                 // Who comes back when all is over tries for a minute to deliver what it finished.
                 for worker in workers {
                     #expect(try await worker.end(within: .seconds(120)) == 0, "\(worker.complaints)")

@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import GRDB
 import SharedModel
 import TestSupport
 import Testing
@@ -19,9 +20,14 @@ extension EndToEnd {
                 let fleet = try sandbox.start(
                     "simulate", token, "--task", "presence", "--workers", "\(count)", "--duration", "200")
                 func reach(_ what: String, within limit: Duration) async throws {
-                    let reader = try SweepReader(SweepDirectory(URL(filePath: sandbox.file("out"))))
+                    // From the database, as a status names no more than 500.
+                    let directory = SweepDirectory(URL(filePath: sandbox.file("out")))
+                    let database = try DatabaseQueue(path: directory.database.path)
                     try await eventually("\(what): \(fleet.complaints)", within: limit) {
-                        try reader.status().workers.count { $0.state != .away } == count ? () : nil
+                        let connected = try database.read { db in
+                            try Int.fetchOne(db, sql: "SELECT count(*) FROM worker WHERE connected = 1")
+                        }
+                        return connected == count ? () : nil
                     }
                 }
                 try await reach("all are there", within: .seconds(60))
