@@ -110,13 +110,14 @@ class Worker:
     def __init__(self, token, cut):
         self.token, self.cut = token, cut
         self.identity = os.urandom(16).hex()
+        self.life = os.urandom(16).hex()
         self.stored, self.resumed_at, self.is_draining = 0, None, False
 
     def join(self, leases):
         self.connection = Connection(self.token)
         secret = base64.urlsafe_b64encode(self.token.secret).rstrip(b"=").decode()
         self.connection.send(HELLO, {
-            "version": VERSION, "secret": secret, "name": "python", "identity": self.identity,
+            "version": VERSION, "secret": secret, "name": "python", "identity": self.identity, "life": self.life,
             "device": "python", "program": "worker.py", "leases": leases})
         kind, answer = self.connection.receive()
         if kind == REFUSED:

@@ -23,6 +23,7 @@ struct WireBoundsTests {
         (0x01, hello(name: String(repeating: "é", count: 33))),
         (0x01, hello(identity: "x")),
         (0x01, hello(version: "-1")),
+        (0x01, hello(life: "x")),
         (0x01, hello(able: #""memory":-1"#)),
         (0x01, hello(able: #""memory":\#((1 << 50) + 1)"#)),
         (0x01, hello(able: #""precision":"a\u0007""#)),
@@ -169,10 +170,11 @@ struct WireBoundsTests {
     }
 
     private static func hello(
-        name: String = "ada", identity: String = WireSamples.lease, version: String = "1", able: String = ""
+        name: String = "ada", identity: String = WireSamples.lease, version: String = "1", able: String = "",
+        life: String = WireSamples.lease
     ) -> String {
         #"{"version":\#(version),"secret":"s","name":"\#(name)","identity":"\#(identity)","device":"","#
-            + #""program":"","leases":[],"able":{\#(able)}}"#
+            + #""program":"","leases":[],"able":{\#(able)},"life":"\#(life)"}"#
     }
 
     private static func fail(reason: String = "why") -> String {

@@ -133,7 +133,7 @@ struct WireCodecTests {
         let hello = Hello(
             version: 1, secret: "", name: String(repeating: "\"", count: 64), identity: WireSamples.lease,
             device: String(repeating: "\"", count: 128), program: String(repeating: "\"", count: 64),
-            leases: (0..<8).compactMap { _ in LeaseID(hex: WireSamples.lease) })
+            leases: (0..<8).compactMap { _ in LeaseID(hex: WireSamples.lease) }, life: WireSamples.lease)
         #expect(throws: Never.self) { try buffer.writeFrame(WorkerMessage.hello(hello)) }
         #expect(buffer.readableBytes <= 4 + WireLimits.unauthenticatedFrameBytes)
 

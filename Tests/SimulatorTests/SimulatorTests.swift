@@ -6,11 +6,15 @@ import Testing
 /// `TMDNE_SEED=17` runs that seed alone; `TMDNE_SEEDS=5000` runs as many.
 @Suite("Simulator")
 struct SimulatorTests {
+    /// Seeds that once broke a promise: a suspicion that counted as a crash, a sweep that ended while a worker was cut off, a
+    /// grant that was lost with its connection.
+    private static let mended: [UInt64] = [283, 1278, 2064, 3427, 4942]
+
     static let seeds: [UInt64] = {
         let environment = ProcessInfo.processInfo.environment
         if let seed = environment["TMDNE_SEED"].flatMap(UInt64.init) { return [seed] }
         let count = environment["TMDNE_SEEDS"].flatMap(UInt64.init)
-        return Soak.cases(Array(0..<(count ?? 120)), soak: Array(0..<(count ?? 5000)))
+        return Soak.cases(Array(0..<(count ?? 120)) + (count == nil ? mended : []), soak: Array(0..<(count ?? 5000)))
     }()
 
     @Test(

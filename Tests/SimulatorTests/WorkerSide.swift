@@ -56,6 +56,7 @@ struct WorkerSide {
     /// Cells that failed here and are sound.
     private(set) var failed: [CellKey] = []
     private(set) var ending: SessionEnding?
+    private var starts = 0
     /// What it was granted in this life.
     private var grants: [LeaseID: Set<CellKey>] = [:]
 
@@ -75,9 +76,12 @@ struct WorkerSide {
     var held: [Set<CellKey>] { session?.leases.live.compactMap { grants[$0] } ?? [] }
 
     mutating func start(random: inout SplitMix) -> [Wish] {
+        starts += 1
+        let life = String(starts, radix: 16)
         let hello = Hello(
             version: WireLimits.protocolVersion, secret: secret.base64URL, name: "worker-\(number)",
-            identity: identity, device: "simulated", program: "simulation", leases: [])
+            identity: identity, device: "simulated", program: "simulation", leases: [],
+            life: String(repeating: "0", count: 32 - life.count) + life)
         let backoff = Backoff(
             shortest: .milliseconds(250), longest: .seconds(10), generator: SplitMix(state: random.next()))
         var session = Worker.WorkerSession(

@@ -60,6 +60,7 @@ extension EndToEnd {
                 try await eventually("the full spool is told: \(worker.complaints)", within: .seconds(30)) {
                     worker.complaints.contains("No space left on device") || !worker.isRunning ? () : nil
                 }
+                if !worker.isRunning { Issue.record("the worker ended with \(try await worker.end())") }
                 try #require(worker.isRunning && coordinator.isRunning, "\(worker.complaints)")
                 try disk.empty()
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")

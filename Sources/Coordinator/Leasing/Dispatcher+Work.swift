@@ -38,6 +38,7 @@ extension Dispatcher {
         }
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: surroundings.now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
+        let granted = lives.joined(hello.identity, life: hello.life)
         conduct.joined(hello.identity)
         fitness.joined(hello.identity, able: hello.able)
         // The needs may have become known meanwhile.
@@ -45,7 +46,7 @@ extension Dispatcher {
         guests[connection.id] = Guest(
             connection: connection, identity: hello.identity, name: name, token: token.sha256)
         await write(joined.ended)
-        await absolve(hello, of: joined.kept)
+        await absolve(hello, of: granted, but: joined.kept)
         logger.info("worker joined", metadata: ["worker": "\(name)", "address": "\(connection.address)"])
         events.yield(.workerJoined(name: name, device: hello.device))
         await writeMisfits()
@@ -56,9 +57,9 @@ extension Dispatcher {
                 heartbeatSeconds: settings.heartbeatSeconds, leases: joined.kept))
     }
 
-    /// A worker that names a lease which has ended was only not heard of: its cells killed nobody.
-    private func absolve(_ hello: Hello, of kept: [LeaseID]) async {
-        let ended = hello.leases.filter { !kept.contains($0) }
+    /// A worker that names a lease which has ended, or whose process got it, was only not heard of: its cells killed nobody.
+    private func absolve(_ hello: Hello, of granted: [LeaseID], but kept: [LeaseID]) async {
+        let ended = Set(hello.leases + granted).subtracting(kept).sorted { $0.hex < $1.hex }
         do {
             if !ended.isEmpty { try await store.absolve(ended, of: hello.identity) }
             conduct.settle(hello.identity)
@@ -94,6 +95,7 @@ extension Dispatcher {
         pending = max(0, pending - grant.cells.count)
         grant.preview = previewFile
         let size = WorkSize(width: cell.width, height: cell.height, steps: cell.steps)
+        lives.granted(grant.lease, to: identity)
         let ended = book.granted(grant.lease, to: identity, on: connection, of: size, now: surroundings.now())
         if let ended {
             await write([ended])

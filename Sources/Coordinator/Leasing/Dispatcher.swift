@@ -43,6 +43,7 @@ actor Dispatcher {
     var book: LeaseBook
     var conduct = SweepConduct()
     var fitness: Fitness
+    var lives = ProcessLives()
     var guests: [LeaseBook.ConnectionID: Guest] = [:]
     /// How many previews have come.
     var previewCount = 0

@@ -15,4 +15,10 @@ package enum Hexadecimal {
         }
         return text
     }
+
+    /// The digits of so many random bytes.
+    package static func random(bytes: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return encode((0..<bytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+    }
 }

@@ -73,6 +73,7 @@ extension Hello: WirePayload {
         try check.line(secret, "secret", longest: WireLimits.nameBytes)
         try check.line(name, "name", shortest: 1, longest: WireLimits.nameBytes)
         try check.hexadecimal(identity, "identity", digits: 32)
+        if let life { try check.hexadecimal(life, "life", digits: 32) }
         try check.line(device, "device", longest: WireLimits.deviceBytes)
         try check.line(program, "program", longest: WireLimits.nameBytes)
         try check.require(leases.count <= WireLimits.leases, "leases", "at most \(WireLimits.leases)")

@@ -16,10 +16,12 @@ package struct Hello: Codable, Equatable, Sendable {
     package var leases: [LeaseID]
     /// What it can render; `nil`: not known, it may be granted everything.
     package var able: Ability?
+    /// A random id of the worker's process, 32 hexadecimal digits: whoever comes back with it has not died. `nil`: not told.
+    package var life: String?
 
     package init(
         version: Int, secret: String, name: String, identity: String, device: String, program: String,
-        leases: [LeaseID], able: Ability? = nil
+        leases: [LeaseID], able: Ability? = nil, life: String? = nil
     ) {
         self.version = version
         self.secret = secret
@@ -29,6 +31,7 @@ package struct Hello: Codable, Equatable, Sendable {
         self.program = program
         self.leases = leases
         self.able = able
+        self.life = life
     }
 }
 

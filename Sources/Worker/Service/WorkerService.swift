@@ -115,7 +115,7 @@ package struct WorkerService: Service {
         let hello = Hello(
             version: WireLimits.protocolVersion, secret: token.secret.base64URL, name: name.isEmpty ? "worker" : name,
             identity: identity, device: WireText.line(device, longest: WireLimits.deviceBytes),
-            program: Program.signature, leases: [], able: able)
+            program: Program.signature, leases: [], able: able, life: Hexadecimal.random(bytes: 16))
         var settings = WorkerSession.Configuration(hosts: token.hosts, port: token.port, hello: hello)
         settings.limits = configuration.limits
         settings.patience = configuration.patience

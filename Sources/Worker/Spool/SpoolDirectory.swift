@@ -63,8 +63,7 @@ final class SpoolDirectory {
             let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             if Hexadecimal.isLowercase(text, digits: 32) { return text }
         }
-        var generator = SystemRandomNumberGenerator()
-        let identity = Hexadecimal.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+        let identity = Hexadecimal.random(bytes: 16)
         try Files.replace(path, with: Array("\(identity)\n".utf8), temporary: path + ".tmp")
         try Files.sync(directory: directory)
         return identity
