@@ -36,16 +36,16 @@ struct SweepConductTests {
         #expect(conduct.state == .draining && conduct.message == "enough")
     }
 
-    @Test("a sweep waits two minutes for a worker whose death parked a cell to prove that it lives")
+    @Test("a sweep waits five minutes for a worker whose death parked a cell to prove that it lives")
     func doubt() {
         var conduct = SweepConduct()
         let isFree = conduct.mayDrain(now: start)
         conduct.doubt("a", now: start)
         conduct.doubt("b", now: start + .seconds(30))
-        let isFreeInDoubt = conduct.mayDrain(now: start + .seconds(100))
+        let isFreeInDoubt = conduct.mayDrain(now: start + .seconds(299))
         conduct.settle("a")
-        let isFreeWithOne = conduct.mayDrain(now: start + .seconds(149))
-        let isFreeInTheEnd = conduct.mayDrain(now: start + .seconds(150))
+        let isFreeWithOne = conduct.mayDrain(now: start + .seconds(329))
+        let isFreeInTheEnd = conduct.mayDrain(now: start + .seconds(330))
         #expect([isFree, isFreeInDoubt, isFreeWithOne, isFreeInTheEnd] == [true, false, false, true])
     }
 

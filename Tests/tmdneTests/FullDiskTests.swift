@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// A coordinator whose disk is full.
     @Suite struct FullDiskTests {
-        private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e"], guidances: 40)
+        private static let sweep = SmallSweep(prompts: ["a", "b", "c", "d", "e"], guidances: 80)
 
         @Test(
             "a disk without room for a sweep pauses it before an image, and room lets it end",
@@ -60,7 +60,6 @@ extension EndToEnd {
                 try await eventually("the full spool is told: \(worker.complaints)", within: .seconds(30)) {
                     worker.complaints.contains("No space left on device") || !worker.isRunning ? () : nil
                 }
-                if !worker.isRunning { Issue.record("the worker ended with \(try await worker.end())") }
                 try #require(worker.isRunning && coordinator.isRunning, "\(worker.complaints)")
                 try disk.empty()
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")

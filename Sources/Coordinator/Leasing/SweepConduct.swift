@@ -10,7 +10,7 @@ struct SweepConduct: Sendable {
     private static let longestReturn = Duration.seconds(15)
 
     /// How long a worker that was taken for dead has to show that it lives: longer than lines are cut and hosts sleep, mostly.
-    static let doubt = Duration.seconds(120)
+    static let doubt = Duration.seconds(300)
 
     var isPaused = false
     /// The process is about to end: nothing is granted and no offer taken, but leases stay.
