@@ -45,8 +45,11 @@ def instructions(tmdne, folder, cells):
     serve = ["coordinator", plan, "--output", output, "--listen", "127.0.0.1:0", "--no-web"]
     coordinator = Coordinator("env", f"LD_PRELOAD={folder / 'sigsuspend.so'}", *callgrind, *serve)
     command = [tmdne, "simulate", coordinator.token, "--workers", "1", "--duration", "600"]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    coordinator.process.wait(timeout=120)
+    try:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=900)
+        coordinator.process.wait(timeout=120)
+    finally:
+        coordinator.process.kill()
     return int(re.search(r"^(?:summary|totals): (\d+)", counts.read_text(), re.MULTILINE).group(1))
 
 
