@@ -153,6 +153,7 @@ actor Dispatcher {
             if let movedAt { book.progressed(guest.identity, on: id, at: movedAt) }
         }
         sendAwayRevoked()
+        conduct.tick(now: now)
         let ticked = book.tick(now: now)
         for id in ticked.silent { guests[id]?.connection.cut() }
         let overdue = unwritten
@@ -181,7 +182,7 @@ actor Dispatcher {
 
     /// Drains when the sweep is over and nobody wants the coordinator to stay.
     func endIfDone() async {
-        guard settings.exitsWhenDone, isIdle, conduct.mayDrain(now: surroundings.now()) else { return }
+        guard settings.exitsWhenDone, isIdle, conduct.mayDrain else { return }
         let retriesBefore = retries
         guard let isUnfinished = try? await store.isUnfinished(), !isUnfinished else { return }
         // Cells may have been retried, and granted, while the database was asked.
@@ -206,16 +207,20 @@ actor Dispatcher {
                 events.yield(.leaseEnded(reason: ending.reason))
                 guard let parked else { continue }
                 events.yield(.failed(cell: parked, position: nil, reason: ending.reason))
-                // Who is there has shown that it lost the lease; who is not may only be cut off.
-                guard ending.ending == .expired, let holder = try await store.holder(of: ending.lease),
-                    !guests.values.contains(where: { $0.identity == holder })
-                else { continue }
-                conduct.doubt(holder, now: surroundings.now())
+                if ending.ending == .expired { await doubt(holderOf: ending.lease) }
             } catch {
                 unwritten.append(ending)
                 await storageFailed(error)
             }
         }
+    }
+
+    /// A cell was parked. Who is there has shown that it lost the lease; who is not may only be cut off.
+    private func doubt(holderOf lease: LeaseID) async {
+        guard let holder = try? await store.holder(of: lease),
+            !guests.values.contains(where: { $0.identity == holder })
+        else { return }
+        conduct.doubt(holder, now: surroundings.now())
     }
 
     /// The disk or the database failed: nothing is granted until there is room again.

@@ -11,6 +11,10 @@ struct SweepConduct: Sendable {
 
     /// How long a worker that was taken for dead has to show that it lives: longer than lines are cut and hosts sleep, mostly.
     static let doubt = Duration.seconds(300)
+    private static let doubtful = """
+        A cell was parked because a worker was not heard of; should that worker come back within five minutes, the cell is \
+        rendered after all, and the sweep does not end before.
+        """
 
     var isPaused = false
     /// The process is about to end: nothing is granted and no offer taken, but leases stay.
@@ -34,7 +38,7 @@ struct SweepConduct: Sendable {
 
     /// What people should know.
     var message: String? {
-        state == .diskFull ? diskProblem : drainReason ?? warning
+        state == .diskFull ? diskProblem : drainReason ?? warning ?? (mayDrain ? nil : Self.doubtful)
     }
 
     /// Why a claim must wait; `nil` when cells may be granted.
@@ -78,11 +82,13 @@ struct SweepConduct: Sendable {
         doubted[identity] = nil
     }
 
-    /// Whether a sweep that has nothing left to render may be called done: a worker that lives would bring a parked cell back.
-    mutating func mayDrain(now: Instant) -> Bool {
+    /// Time has passed.
+    mutating func tick(now: Instant) {
         doubted = doubted.filter { now < $0.value }
-        return doubted.isEmpty
     }
+
+    /// Whether a sweep that has nothing left to render may be called done: a worker that lives would bring a parked cell back.
+    var mayDrain: Bool { doubted.isEmpty }
 
     /// Whether a drained coordinator may end: nobody holds anything, and everybody has heard of it or had the time to.
     ///
