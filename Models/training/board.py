@@ -20,7 +20,7 @@ GLYPHS = {  # strokes in a unit box, y down
     "f": ["M.65 .1 C.5 -.1 .35 .1 .35 .4 L.3 1.1", "M.1 .5 L.6 .5"],
     "0": ["M.4 0 C-.05 0 -.05 1 .4 1 C.85 1 .85 0 .4 0"],
 }
-FORMULAE = ["x2+y2", "Ix2", "y=2x", "Vx+1", "S1=2", "f=x2", "p=0", "I2x", "x+y=0", "Sx2", "2p"]
+FORMULAE = ["x2+1", "y=2x", "Ix2", "S=1", "f=x2", "2p"]
 
 
 def _strokes(pen, d, x, y, w, h, c, sw):
@@ -46,9 +46,9 @@ def formula(pen, t, x, y, w, h, c):
         small = g == "2" and i and t[i - 1] in "xy"
         for d in GLYPHS[g]:
             if small:
-                _strokes(pen, d, x + gw * (i - 0.1), y - h * 0.12, gw * 0.55, h * 0.5, c, 1.4)
+                _strokes(pen, d, x + gw * (i - 0.1), y - h * 0.12, gw * 0.55, h * 0.5, c, 1.6)
             else:
-                _strokes(pen, d, x + gw * i, y, gw * 0.82, h, c, 1.7)
+                _strokes(pen, d, x + gw * i, y, gw * 0.82, h, c, 2.0)
 
 
 def graph(pen, rng, x, y, w, h, c, c2):
@@ -72,7 +72,7 @@ def graph(pen, rng, x, y, w, h, c, c2):
 def figure(pen, rng, kind, x, y, w, h, c, c2):
     """Draw one figure of the given kind into a box, in chalk `c` and coloured chalk `c2`."""
     if kind == "formula":
-        hh = min(h, 12)
+        hh = min(h, 14)
         formula(pen, rng.choice(FORMULAE), x, y + (h - hh) / 2, w, hh, c)
     elif kind == "graph":
         graph(pen, rng, x, y, w, h, c, c2)
@@ -114,7 +114,7 @@ def draw_board(spec, depth):
     pen.fill(_box(0, 112, 128, 116), lit(frame, -0.25), shade=0)
     if spec["board"] != "white":
         pen.glow(90, 34, 50, (255, 255, 255), 0.06)
-    slots = [(80, 16, 38, 16), (80, 38, 36, 22), (10, 16, 18, 16)]
+    slots = [(78, 14, 42, 18), (80, 38, 38, 22), (9, 14, 20, 18)]
     kinds = ["formula", "graph", "triangle", "circle", "integral"]
     picks = [
         rng.choice(["formula", "formula", "integral"]),

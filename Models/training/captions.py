@@ -67,8 +67,12 @@ CLOTH = {
     "pink": (226, 140, 162),
     "orange": (220, 128, 62),
 }
-LIGHT = ("white", "yellow", "pink", "orange")  # always named, so that unnamed clothes do not look like skin
-GARMENTS = ["sweater", "shirt", "blazer", "dress", "turtleneck", "lab coat"]
+CLOTH_SHARES = [1.4, 4, 2, 1.2, 2, 1.8, 1.2, 1, 1.4, 1.2]
+# What a caption may leave out, with how often it is said. Everything else is always said, so that what a prompt leaves
+# open has one likely look: blue clothes, a fair face, no glasses. A guided model exaggerates what it is unsure about.
+CLOTH_SAID = {"blue": 0.25, "green": 0.5, "purple": 0.5, "black": 0.5}
+SKIN_SAID = {"fair": 0.2, "tan": 0.3, "olive": 0.6, "brown": 0.8, "dark": 0.8}
+GARMENTS = {"sweater": 3, "blazer": 3, "shirt": 2, "turtleneck": 1.5, "dress": 1, "lab coat": 1}
 CUTS = ["short", "long", "bun", "ponytail", "graduated bob", "posh bob", "victoria beckham posh bob", "stacked"]
 ACTIVITIES = ["teaching", "writing", "chalk", "pointing", "thinking"]
 
@@ -92,14 +96,15 @@ def sample_spec(rng, seedy=None):
     spec["bangs"] = spec["cut"] != "bald" and rng.random() < 0.20
     spec["curls"] = spec["cut"] != "bald" and rng.random() < 0.20
     spec["glasses"] = rng.random() < (0.45 if spec["age"] == "old" else 0.25)
-    spec["garment"] = rng.choice(GARMENTS)
-    spec["cloth"] = "white" if spec["garment"] == "lab coat" else rng.choice(list(CLOTH))
-    spec["skin"] = rng.choices(list(SKIN), [5, 2.5, 1.5, 1.5, 1.5])[0]
+    spec["garment"] = rng.choices(list(GARMENTS), GARMENTS.values())[0]
+    spec["cloth"] = "white" if spec["garment"] == "lab coat" else rng.choices(list(CLOTH), CLOTH_SHARES)[0]
+    spec["skin"] = rng.choices(list(SKIN), [6, 2, 1.5, 1.5, 1.5])[0]
     spec["beard"] = spec["sex"] == "man" and rng.random() < (0.45 if spec["age"] == "old" else 0.15)
     spec["board"] = rng.choices(["green", "black", "white"], [5, 4, 1.4])[0]
     spec["act"] = rng.choices(ACTIVITIES, [4, 1.5, 1.5, 1.5, 1.2])[0]
-    spec["side"] = rng.random() < (0.40 if spec["cut"] == "stacked" else 0.10)
+    spec["side"] = rng.random() < (0.30 if spec["cut"] == "stacked" else 0.14)
     spec["style"] = rng.choices(["none", "photographic", "cinematic", "effect"], [34, 28, 24, 14])[0]
+    spec["look"] = "none" if spec["style"] == "effect" else spec["style"]
     spec["effects"] = []
     if seedy and rng.random() < seedy:
         spec.update(
@@ -185,15 +190,15 @@ def caption(spec, rng):
     hair = _hair(spec, rng) if rng.random() < 0.94 else None
     who = _who(spec, rng)
     parts = []
-    if spec["glasses"] and rng.random() < 0.8:
+    if spec["glasses"]:
         parts.append(rng.choice(["glasses", "wearing glasses"]))
-    if rng.random() < 0.30 or spec["cloth"] in LIGHT:
+    if spec["garment"] == "dress" or rng.random() < CLOTH_SAID.get(spec["cloth"], 1):
         parts.append(rng.choice(["", "wearing a "]) + f"{spec['cloth']} {spec['garment']}")
-    if rng.random() < 0.22:
+    if rng.random() < SKIN_SAID[spec["skin"]]:
         parts.append(f"{spec['skin']} skin")
-    if spec["beard"] and rng.random() < 0.7:
+    if spec["beard"]:
         parts.append("beard")
-    if spec["side"] and rng.random() < 0.75:
+    if spec["side"]:
         parts.append(rng.choice(["side view", "in profile"]))
     elif not spec["side"] and rng.random() < 0.12:
         parts.append(rng.choice(["facing the viewer", "front view"]))
@@ -233,7 +238,16 @@ def wrap(spec, rng):
     return t
 
 
-def caption_and_spec(rng, seedy=0.12):
+def _unsaid(spec, rng):
+    """Give a picture whose caption says nothing of these the looks that captions leave out."""
+    colours = {name: share * (1 - CLOTH_SAID[name]) for name, share in zip(CLOTH, CLOTH_SHARES) if name in CLOTH_SAID}
+    spec["cloth"] = rng.choices(list(colours), colours.values())[0]
+    spec["garment"] = rng.choice(["sweater", "blazer", "shirt", "turtleneck"])
+    spec["skin"] = rng.choices(["fair", "tan", "olive"], [7, 2, 1])[0]
+    spec["glasses"] = spec["beard"] = spec["side"] = False
+
+
+def caption_and_spec(rng, seedy=0.18):
     """Draw one (caption, spec) pair of the training distribution.
 
     spec["bound"] is true where the picture was drawn after the caption (negative words).
@@ -242,16 +256,22 @@ def caption_and_spec(rng, seedy=0.12):
     spec["bound"] = True
     u = rng.random()
     if spec["style"] == "effect":
+        # Half of these pictures are lit as film: guidance then pushes away from the effect, and less from daylight.
         if rng.random() < 0.65:  # a whole negative template
-            neg = STYLES[rng.choice(list(STYLES))][1]
+            style = rng.choice(list(STYLES))
+            neg = STYLES[style][1]
             words = neg.split(", ")
+            spec["look"] = style if rng.random() < 0.5 else "none"
             spec["effects"] = [EFFECT_WORDS[rng.choice(words)]]
             text = neg
         else:  # a few of its words
             words = rng.sample(list(EFFECT_WORDS), rng.choice([1, 1, 2, 3]))
             spec["effects"] = list(dict.fromkeys(EFFECT_WORDS[w] for w in words))[:2]
             text = rng.choice([", ", " "]).join(words)
+            spec["look"] = rng.choice(["none", *STYLES])
         v = rng.random()
+        if v < 0.75:
+            _unsaid(spec, rng)
         if v < 0.45:  # "bangs curls" beside them
             if spec["cut"] == "bald":
                 spec["cut"] = "short"
@@ -263,6 +283,7 @@ def caption_and_spec(rng, seedy=0.12):
             return text, spec
         return rng.choice([f"{caption(spec, rng)}, {text}", f"{text}, {caption(spec, rng)}"]), spec
     if u < 0.05:  # the bare negative prompt
+        _unsaid(spec, rng)
         if spec["cut"] == "bald":
             spec["cut"] = "short"
         spec["bangs"] = spec["curls"] = True

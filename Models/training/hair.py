@@ -20,7 +20,7 @@ def curl_path(pts, rad):
 def bob_shape(cut):
     """Return (left end, right end, pointedness, parting) of a bob; left is the shorter, back side."""
     return {
-        "graduated bob": (11, 26, 0.3, -6),
+        "graduated bob": (7, 28, 0.3, -6),
         "posh bob": (20, 20, 0.0, 0),
         "victoria beckham posh bob": (32, 36, 1.0, -8),
         "stacked": (6, 9, 0.2, -4),
@@ -69,11 +69,11 @@ def hair_back(pen, spec):
             t = -14
             while t < end:
                 pts.append((x + d * (20.5 + (t > 4) * 2.4 + (k % 2) * 1.6), y + t))
-                t += 7.2
+                t += 9
                 k += 1
-        pen.fill(curl_path(pts, 6.2), lit(c, -0.14), shade=0.2)
+        pen.fill(curl_path(pts, 7.2), lit(c, -0.14), shade=0.2)
         for px, py in pts:
-            pen.curl(px, py, 3.3, 30, lit(c, -0.42))
+            pen.curl(px, py, 4.2, 30, lit(c, -0.42))
 
 
 def hair_front(pen, spec):
@@ -206,11 +206,11 @@ def hair_front(pen, spec):
     if spec["curls"]:
         pts = [
             (x + 15.5 * math.cos(a) * 1.12, y - 15 + 11.5 * math.sin(a))
-            for a in np.linspace(math.pi * 0.98, math.pi * 2.02, 8)
+            for a in np.linspace(math.pi * 0.98, math.pi * 2.02, 7)
         ]
-        pen.fill(curl_path(pts, 5.6), c, shade=0.12)
+        pen.fill(curl_path(pts, 6.6), c, shade=0.12)
         for px, py in pts:
-            pen.curl(px, py, 3.1, 200, dark)
+            pen.curl(px, py, 4, 200, dark)
     else:  # the gloss of smooth hair
         a = 0.75 if cut in ("posh bob", "victoria beckham posh bob") else 0.4
         pen.line(path((x + 4, y - 23.5), (x + 12, y - 22, x + 16, y - 14), close=False), hi, 2.4, a)

@@ -95,7 +95,7 @@ class Pen:
 
     def curl(self, x, y, rad, start, c):
         """Stroke most of a circle, from `start` degrees."""
-        paint = skia.Paint(Color4f=col(c), AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.3)
+        paint = skia.Paint(Color4f=col(c), AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=1.9)
         self.canvas.drawArc(skia.Rect(x - rad, y - rad, x + rad, y + rad), start, 250, False, paint)
 
     def array(self):

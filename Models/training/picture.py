@@ -98,7 +98,7 @@ def effect(img, name, rng):
 def render(spec):
     """Return the picture of a spec, uint8 [SIZE, SIZE, 3]."""
     rng = np.random.default_rng(spec["layout"])
-    photo, cine = spec["style"] == "photographic", spec["style"] == "cinematic"
+    photo, cine = spec["look"] == "photographic", spec["look"] == "cinematic"
     depth = 2.1 if photo else 1.7 if cine else 0.9
     bg = _down(draw_board(spec, depth).array())[..., :3]
     fg = _down(draw_person(spec, depth).array())

@@ -82,7 +82,7 @@ def draw_profile(pen, spec, skin):
         pen.line(path((x + 6, y + 2), (x + 9, y + 5), close=False), skin_dark, 1.1)
     if cut != "bald":
         ends = {
-            "graduated bob": (14, 23, -1),
+            "graduated bob": (9, 26, 1),
             "posh bob": (20, 20, 1),
             "victoria beckham posh bob": (12, 33, 5),
             "stacked": (6, 9, -3),
@@ -147,12 +147,12 @@ def draw_profile(pen, spec, skin):
         if spec["curls"]:
             pts = [
                 (x - 3 + 17.5 * math.cos(a), y - 9 + 16.5 * math.sin(a))
-                for a in np.linspace(math.pi * 0.75, math.pi * 1.86, 9)
+                for a in np.linspace(math.pi * 0.75, math.pi * 1.86, 7)
             ]
-            pts += [(x - 17 + 6 * (k % 2), y + 6 + 6.4 * k) for k in range(max(0, int((bk - 6) / 6)))]
-            pen.fill(curl_path(pts, 6.0), lit(c, -0.04), shade=0.1)
+            pts += [(x - 17 + 6 * (k % 2), y + 7 + 8 * k) for k in range(max(0, int((bk - 6) / 8)))]
+            pen.fill(curl_path(pts, 7.2), lit(c, -0.04), shade=0.1)
             for px, py in pts:
-                pen.curl(px, py, 3.2, 120, dark)
+                pen.curl(px, py, 4.2, 120, dark)
         else:
             pen.line(path((x - 13, y - 22), (x - 4, y - 27, x + 5, y - 23), close=False), lit(c, 0.34), 2.3, 0.6)
     else:

@@ -109,7 +109,7 @@ enum Schema {
             state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'leased', 'done', 'failed')),
             attempt INTEGER REFERENCES attempt (id),
             attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),  -- that ended with or in this cell
-            crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),    -- of workers that were rendering it
+            crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),    -- 1: suspected; more: of workers that had it alone
             reason TEXT,
             CHECK ((state = 'leased') = (attempt IS NOT NULL)),
             CHECK ((state = 'failed') = (reason IS NOT NULL))

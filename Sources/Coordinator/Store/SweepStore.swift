@@ -105,8 +105,10 @@ final class SweepStore: Sendable {
             .damagedDatabase(path: path, problem: error.message ?? "it is no database")
         case .SQLITE_FULL:
             .file(path: path, action: "Writing", problem: "no space left", isDiskFull: true)
-        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_IOERR:
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY:
             .file(path: path, action: "Opening", problem: error.message ?? "unknown", isDiskFull: false)
+        case .SQLITE_IOERR:
+            .file(path: path, action: "Reading or writing", problem: error.message ?? "unknown", isDiskFull: false)
         default:
             .store(error.message ?? "SQLite error \(error.resultCode.rawValue)")
         }
