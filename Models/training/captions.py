@@ -240,7 +240,8 @@ def wrap(spec, rng):
 
 def _unsaid(spec, rng):
     """Give a picture whose caption says nothing of these the looks that captions leave out."""
-    colours = {name: share * (1 - CLOTH_SAID[name]) for name, share in zip(CLOTH, CLOTH_SHARES) if name in CLOTH_SAID}
+    shares = dict(zip(CLOTH, CLOTH_SHARES, strict=True))
+    colours = {name: share * (1 - CLOTH_SAID[name]) for name, share in shares.items() if name in CLOTH_SAID}
     spec["cloth"] = rng.choices(list(colours), colours.values())[0]
     spec["garment"] = rng.choice(["sweater", "blazer", "shirt", "turtleneck"])
     spec["skin"] = rng.choices(["fair", "tan", "olive"], [7, 2, 1])[0]

@@ -1,6 +1,6 @@
 """Judge an exported model on held-out scenes: autoencoder, attributes at guidance 7.5, the negative prompt.
 
-    python evaluate.py --model tmdne-tiny --classifier classifier.pt
+python evaluate.py --model tmdne-tiny --classifier classifier.pt
 """
 
 import argparse
@@ -54,9 +54,7 @@ def attributes(pipeline, network, count, guidance):
     """Print how often the pictures have what their prompts say."""
     numbers = [n for n in range(HELD_OUT, HELD_OUT + 2 * count) if not numbered(n)[1]["effects"]][:count]
     specs = [numbered(n)[1] for n in numbers]
-    jobs = [
-        (*styled(prompt(spec), "", spec["look"]), guidance, n) for n, spec in zip(numbers, specs, strict=True)
-    ]
+    jobs = [(*styled(prompt(spec), "", spec["look"]), guidance, n) for n, spec in zip(numbers, specs, strict=True)]
     found, truth = classify(network, sample(pipeline, jobs)), np.array([labels(spec) for spec in specs])
     print(f"{count} held-out prompts at guidance {guidance}:")
     for k, (name, names) in enumerate(LABELS.items()):

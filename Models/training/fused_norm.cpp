@@ -31,7 +31,8 @@ uint16_t* bits(at::Tensor& t) { return reinterpret_cast<uint16_t*>(t.data_ptr<at
 }  // namespace
 
 // x [N, C, H, W] bf16 channels_last; weight, bias [C] fp32. Returns y like x, and mean and 1/deviation [N, groups].
-std::vector<at::Tensor> forward(at::Tensor x, at::Tensor weight, at::Tensor bias, int64_t groups, double eps, bool silu) {
+std::vector<at::Tensor> forward(at::Tensor x, at::Tensor weight, at::Tensor bias, int64_t groups, double eps,
+                                bool silu) {
   const int64_t N = x.size(0), C = x.size(1), P = x.size(2) * x.size(3), K = C / groups;
   auto y = at::empty_like(x);
   auto mean = at::empty({N, groups}, weight.options()), rstd = at::empty({N, groups}, weight.options());

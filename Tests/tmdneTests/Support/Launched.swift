@@ -22,9 +22,12 @@ final class Launched {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
             .filter { !$0.value.isEmpty }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
-        process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
+        let files = try [output, errors].map { try FileHandle(forWritingTo: URL(filePath: $0)) }
+        process.standardOutput = files[0]
+        process.standardError = files[1]
         try process.run()
+        // Foundation keeps a process that nobody waits for, and its handles: two descriptors for each.
+        for file in files { try file.close() }
     }
 
     /// The program stands beside the bundle of the tests, where one build puts both.

@@ -79,10 +79,12 @@ final class Sandbox {
         process.arguments = ["-euo", "pipefail", "-c", script]
         process.currentDirectoryURL = URL(filePath: path)
         let output = try write("logs/shell", "")
-        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
-        process.standardError = process.standardOutput
+        let file = try FileHandle(forWritingTo: URL(filePath: output))
+        process.standardOutput = file
+        process.standardError = file
         process.standardInput = FileHandle.nullDevice
         try process.run()
+        try file.close()
         try await eventually("\(script) ends", within: .seconds(120)) { process.isRunning ? nil : () }
         let text = try String(contentsOfFile: output, encoding: .utf8)
         try #require(process.terminationStatus == 0, "\(script): \(text)", sourceLocation: sourceLocation)
