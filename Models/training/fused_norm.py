@@ -3,6 +3,7 @@
 `accelerate` changes how networks of diffusers run, not their weights' names. It is for training under bf16 autocast.
 """
 
+from functools import cache
 from pathlib import Path
 from types import MethodType
 
@@ -10,12 +11,16 @@ import torch
 from diffusers.models.resnet import ResnetBlock2D
 from torch.utils.cpp_extension import load
 
-KERNEL = load(
-    "fused_norm",
-    [str(Path(__file__).with_name("fused_norm.cpp"))],
-    extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"],
-    extra_ldflags=["-lmvec"],
-)
+
+@cache
+def kernel():
+    """Return the compiled functions forward and backward."""
+    return load(
+        "fused_norm",
+        [str(Path(__file__).with_name("fused_norm.cpp"))],
+        extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"],
+        extra_ldflags=["-lmvec"],
+    )
 
 
 class FusedNorm(torch.autograd.Function):
@@ -25,7 +30,7 @@ class FusedNorm(torch.autograd.Function):
     def forward(ctx, x, weight, bias, groups, eps, silu):
         """Return y and keep what the gradient needs: x itself, means, deviations."""
         x = x.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
-        y, mean, rstd = KERNEL.forward(x, weight, bias, groups, eps, silu)
+        y, mean, rstd = kernel().forward(x, weight, bias, groups, eps, silu)
         ctx.save_for_backward(x, weight, bias, mean, rstd)
         ctx.silu = silu
         return y
@@ -34,7 +39,7 @@ class FusedNorm(torch.autograd.Function):
     def backward(ctx, dy):
         """Return the gradients of x, weight and bias."""
         dy = dy.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
-        return *KERNEL.backward(dy, *ctx.saved_tensors, ctx.silu), None, None, None
+        return *kernel().backward(dy, *ctx.saved_tensors, ctx.silu), None, None, None
 
 
 def normalised(norm, x, silu):
