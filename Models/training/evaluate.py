@@ -80,7 +80,7 @@ def negative(pipeline, network, count, guidance):
     for words in ("", NEGATIVE):
         found = classify(network, sample(pipeline, [(p, words, guidance, seed) for seed, p in enumerate(prompts)]))
         bangs, curls = (100 * found[name].mean() for name in ("bangs", "curls"))
-        print(f"negative prompt {words!r}: bangs in {bangs:.1f}%, curls in {curls:.1f}% of {count}, guidance {guidance}")
+        print(f"negative {words!r}: bangs in {bangs:.1f}%, curls in {curls:.1f}% of {count} at guidance {guidance}")
 
 
 def main():
