@@ -68,8 +68,9 @@ CLOTH = {
     "orange": (220, 128, 62),
 }
 CLOTH_SHARES = [1.4, 4, 2, 1.2, 2, 1.8, 1.2, 1, 1.4, 1.2]
-# What a caption may leave out, with how often it is said. Everything else is always said, so that what a prompt leaves
-# open has one likely look: blue clothes, a fair face, no glasses. A guided model exaggerates what it is unsure about.
+# How often a caption names a colour of clothes or skin. Other colours, glasses, beards and side views are always named,
+# so that what a prompt leaves open has one likely look: blue clothes, a fair face, no glasses. A guided model
+# exaggerates what it is unsure about.
 CLOTH_SAID = {"blue": 0.25, "green": 0.5, "purple": 0.5, "black": 0.5}
 SKIN_SAID = {"fair": 0.2, "tan": 0.3, "olive": 0.6, "brown": 0.8, "dark": 0.8}
 GARMENTS = {"sweater": 3, "blazer": 3, "shirt": 2, "turtleneck": 1.5, "dress": 1, "lab coat": 1}

@@ -42,6 +42,23 @@ def build_unet():
     )
 
 
+def build_vae():
+    """Return an untrained VAE of the shipped model's shape."""
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        layers_per_block=1,
+        sample_size=128,
+        block_out_channels=(32, 48, 64, 64),
+        norm_num_groups=8,
+        act_fn="silu",
+        scaling_factor=0.18215,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    )
+
+
 def earlier(folder):
     """Return UNet and text encoder of an exported folder, to go on from."""
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
