@@ -33,8 +33,8 @@ import Testing
     }
 
     /// Guidance multiplies the networks' differences by 7.5 at each of twelve steps. Greatest differences measured on
-    /// AVX-512: 5.1e-5 with `ddim`, 1.1e-4 `euler`, 1.9e-4 `euler_a`, 2.0e-4 `dpmpp2m_karras`. With `dpmpp2m` 3.5e-3: its
-    /// last three steps each make a difference two to four times as great, and diffusers itself is 4.2e-4 from its own
+    /// AVX-512: 5.1e-5 with `ddim`, 1.1e-4 `euler`, 1.9e-4 `euler_a`, 2.0e-4 `dpmpp2m_karras`. With `dpmpp2m` 3.5e-3;
+    /// its last three steps make each difference two to four times as great, and diffusers itself is 4.2e-4 from its own
     /// result in double precision there. AVX2 rounds about twice as coarsely: 7e-3 to be expected, and as much again.
     @Test("the latents after every step are diffusers'", arguments: cases)
     func trajectory(_ test: Case) throws {
