@@ -6,6 +6,7 @@
 
 extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
 extern int omp_get_max_threads(void);
+extern void omp_set_num_threads(int threads);
 
 struct tmdne_loop {
     void (*body)(const void *context, size_t begin, size_t end);

@@ -3,6 +3,7 @@
 #include "parallel.h"
 
 int tmdne_thread_count(void) { return omp_get_max_threads(); }
+void tmdne_use_threads(int count) { omp_set_num_threads(count); }
 
 struct activate {
     const float *x;

@@ -155,5 +155,6 @@ struct tmdne_convolution {
 size_t tmdne_bfloat_convolution_scratch(const struct tmdne_convolution *c);
 void tmdne_convolve_bfloats(const struct tmdne_convolution *c);
 
-// Threads that the loops above, and oneDNN, use.
+// Threads that the loops above, and oneDNN, use when the calling thread runs them; and from now on so many.
 int tmdne_thread_count(void);
+void tmdne_use_threads(int count);

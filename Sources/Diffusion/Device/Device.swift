@@ -7,7 +7,8 @@
 /// Where the result of an operation is used by products alone, it may be asked for in ``precision``: it then takes less memory
 /// and the same values, since products round what they are given. Any other operand is in single precision.
 ///
-/// Batch invariance is part of the contract: an image's numbers do not depend on how many others are in the batch.
+/// Batch invariance is part of the contract: an image's numbers do not depend on how many others are in the batch, or on how many
+/// threads there are.
 package protocol Device: AnyObject {
     /// For people and for the images' metadata: `cpu (AVX-512, 2 threads)`.
     var label: String { get }
@@ -15,6 +16,9 @@ package protocol Device: AnyObject {
     var precision: Precision { get }
     /// The most channels that an attention head may have.
     var widestHead: Int { get }
+
+    /// How the machine is shared by several devices at a time; `nil` where that is of no use.
+    var parts: DeviceParts? { get }
 
     /// Gives memory that no tensor uses back to the system; called where sizes are about to change.
     func trim()
@@ -61,6 +65,18 @@ package protocol Device: AnyObject {
     func resized(_ x: Tensor, height: Int, width: Int) throws -> Tensor
     /// Joins two tensors along the channels.
     func concatenated(_ a: Tensor, _ b: Tensor) throws -> Tensor
+}
+
+extension Device {
+    package var parts: DeviceParts? { nil }
+}
+
+/// How a machine is shared by several devices.
+package struct DeviceParts: Sendable {
+    /// Those that a single device spreads an operation over.
+    let threads: Int
+    /// Makes a device with the same numbers for the thread that calls it, with so many threads for its operations.
+    let make: @Sendable (_ threads: Int) throws -> any Device
 }
 
 /// A convolution whose weights are on the device.

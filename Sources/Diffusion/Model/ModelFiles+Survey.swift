@@ -8,6 +8,9 @@ package struct MemoryNeed: Equatable, Sendable {
     /// With weights that are read from the model's file whenever their layer runs, in the precision that they have there.
     package let least: Int
 
+    /// ``total`` of another device in the same process.
+    var withoutProgram: Int { total - Self.program }
+
     /// The program with its libraries, 64 MiB before a model is loaded, and what is not counted: compiled primitives, headers,
     /// gaps of the heap. Measured with SD 1.5 at 512x512 were 117 to 142 MiB, whatever the budget.
     fileprivate static let program = 160 << 20
@@ -24,7 +27,7 @@ extension ModelFiles {
 
     /// What rendering a picture of `width` times `height` pixels with guidance takes.
     ///
-    /// Found by running the networks without numbers, in the order in which ``Pipeline`` does.
+    /// Found by running the networks without numbers, in the order in which ``Pipeline`` does; without lanes.
     ///
     /// - Parameters:
     ///   - width: Of the picture, in pixels.
@@ -37,7 +40,7 @@ extension ModelFiles {
     package func memory(
         width: Int, height: Int, precision: Precision = .fp32, cells: Int = 1, preview: PreviewModel? = nil
     ) throws -> MemoryNeed {
-        let batch = 2 * min(cells, Pipeline.cellsAtOnce(config, width: width, height: height))
+        let batch = 2 * min(cells, BatchPlan.cellsAtOnce(config, width: width, height: height))
         // The picture as floats, once more for rounding, and as bytes.
         let picture = width * height * 3 * (2 * MemoryLayout<Float>.stride + 1)
         let meters = try [Int.max, 0].map { allowance in

@@ -2,8 +2,8 @@
 ///
 /// What the cells of a row have in common is computed once: the text's encoding, its keys and values for every
 /// cross-attention, and the first UNet evaluation, whose input does not know the guidance yet. Several cells go through the
-/// UNet as one batch while their activations are small. None of this changes a bit of any picture, because a device's
-/// numbers do not depend on the batch.
+/// UNet as one batch while their activations are small, and the batches of a small model through lanes side by side. None of
+/// this changes a bit of any picture, because a device's numbers do not depend on the batch, or on its threads.
 ///
 /// Belongs to one thread.
 package final class Pipeline {
@@ -11,11 +11,14 @@ package final class Pipeline {
     private let config: ModelConfig
     private let memoryBudget: Int?
     private let device: any Device
+    private let parts: DeviceParts?
     private let conditioner: TextConditioner
-    private let unet: UNet
-    private let decoder: any PictureDecoder
+    private let painter: Painter
+    /// Made for the first row that has use for them, and anew when their number changes.
+    private var team: (lanes: Int, team: LaneTeam)?
     /// What memory was planned for last, whose buffers fit no other size.
     private var batchPlan: BatchPlan?
+    private var rowCount = 0
     /// Shows images before they are finished, where it goes with the model and memory has room for it.
     package var previews: PreviewMaker? {
         didSet { if previews !== oldValue { batchPlan = nil } }
@@ -29,14 +32,19 @@ package final class Pipeline {
     ///   - memoryBudget: bytes that the process may take, where no limit on its addresses is lower: weights stay in memory as
     ///     far as it allows, and a picture that needs more without any is refused before it is begun.
     /// - Throws: ``DiffusionError`` when files are missing, damaged or contradict each other, or memory runs out.
-    package init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil) throws {
+    package convenience init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil) throws {
+        try self.init(model: model, device: device, memoryBudget: memoryBudget, parts: device.parts)
+    }
+
+    /// As ``init(model:device:memoryBudget:)``, with lanes that compute on `parts`.
+    init(model: any ModelFiles, device: any Device, memoryBudget: Int? = nil, parts: DeviceParts?) throws {
         self.model = model
         self.memoryBudget = memoryBudget
         config = model.config
         self.device = device
+        self.parts = parts
         conditioner = try TextConditioner(model: model, device: device)
-        unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
-        decoder = try config.vae.decoder(LayerSource(device: device, weights: try model.vaeWeights()))
+        painter = try Painter(model: model, device: device)
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
@@ -63,149 +71,127 @@ package final class Pipeline {
         let previews = plan.hasPreviews ? previews : nil
         previews?.begin()
         let sampler = try sampler(for: row)
+        defer { painter.endRow() }
         // Cells with and without guidance take different batches.
         let batches = isSharing ? batches(of: row, limit: plan.cells) : row.guidances.indices.map { [$0] }
         var shared: SharedWork?
         for indices in batches {
-            let work: SharedWork
+            var work: SharedWork
             if let shared, isSharing {
                 work = shared
             } else {
-                let sharers = isSharing ? row.guidances.count : 1
+                let sharers = isSharing ? row.guidances.indices : indices.startIndex..<indices.endIndex
                 let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(
                     where: isGuiding)
-                let prepared = try prepare(
-                    row, sampler: sampler, isGuided: isGuided, sharers: sharers,
-                    progress: { step in
-                        progress(RowProgress(indices: indices, step: step, steps: sampler.stepCount))
-                    })
-                guard let prepared else { return }
-                work = prepared
+                work = try encode(row, sampler: sampler, isGuided: isGuided, sharers: sharers.count)
+                let goesOn = try painter.begin(&work, sharers: sharers.count) { step in
+                    progress(RowProgress(indices: indices, step: step, steps: sampler.stepCount))
+                }
+                guard goesOn else { return }
                 shared = work
             }
-            let goesOn = try denoise(
-                indices, of: row, with: work, sampler: sampler, previews: previews, progress: progress, emit: emit)
+            let goesOn = try withoutActuallyEscaping(progress) { progress in
+                try withoutActuallyEscaping(emit) { emit in
+                    let audience = BatchAudience(
+                        indices: indices, work: work, previews: previews, progress: progress, emit: emit)
+                    return try paint(indices, with: work, on: plan.lanes, for: audience)
+                }
+            }
             guard goesOn else { return }
         }
     }
 
-    /// How many cells of a row go through the UNet together, and whether previews are made: as far as memory goes.
+    /// Takes a batch of cells from noise to pictures.
+    ///
+    /// - Returns: Whether to go on.
+    private func paint(
+        _ indices: [Int], with work: SharedWork, on lanes: Int, for audience: any PaintAudience
+    ) throws -> Bool {
+        guard lanes > 1, indices.count > 1, let parts else {
+            return try painter.paint(indices, with: work, for: audience)
+        }
+        if team?.lanes != lanes {
+            team = nil
+            let made = LaneTeam(lanes, threads: parts.threads) { [model] threads in
+                try Painter(model: model, device: parts.make(threads))
+            }
+            team = (lanes, made)
+        }
+        return try team?.team.paint(indices, with: work, for: audience) ?? false
+    }
+
+    /// How many cells of a row are rendered together, and whether previews are made: as far as memory goes.
     ///
     /// A row of another size, and one with more cells than any of its size before, is planned for anew.
     private func plan(for row: RowRequest, isSharing: Bool) throws -> BatchPlan {
-        let wanted =
-            isSharing ? min(row.guidances.count, Self.cellsAtOnce(config, width: row.width, height: row.height)) : 1
+        let each = BatchPlan.cellsAtOnce(config, width: row.width, height: row.height)
+        let threads = parts?.threads ?? 1
+        let wanted = isSharing ? BatchPlan.wanted(row.guidances.count, each: each, threads: threads) : 1
         if let known = batchPlan, known.width == row.width, known.height == row.height, known.wanted >= wanted {
             return known
         }
         device.trim()
         batchPlan = nil
-        let made = try planMemory(width: row.width, height: row.height, wanted: wanted)
+        let made = try planMemory(width: row.width, height: row.height, wanted: wanted, each: each, threads: threads)
         batchPlan = made
         return made
     }
 
     /// Keeps as many weights in memory as the budget, and a limit on addresses, have room for beside all else.
     ///
-    /// Where room is short there are no previews, and then fewer cells at once.
-    private func planMemory(width: Int, height: Int, wanted: Int) throws -> BatchPlan {
+    /// Where room is short there are no lanes and no previews, and then fewer cells at once.
+    private func planMemory(width: Int, height: Int, wanted: Int, each: Int, threads: Int) throws -> BatchPlan {
         var preview = previews.flatMap { $0.model.fits(config.vae) ? $0.model : nil }
-        var cells = wanted
+        var cells = min(wanted, each)
         func plan() -> BatchPlan {
-            BatchPlan(width: width, height: height, wanted: wanted, cells: cells, hasPreviews: preview != nil)
+            BatchPlan(
+                width: width, height: height, wanted: wanted, cells: cells, lanes: 1, hasPreviews: preview != nil)
         }
-        guard let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min() else { return plan() }
         func need() throws -> MemoryNeed {
             try model.memory(width: width, height: height, precision: precision, cells: cells, preview: preview)
         }
+        let budget = [memoryBudget, AddressSpace.budget].compactMap(\.self).min()
+        guard budget != nil || (threads > 1 && cells > 1) else { return plan() }
         var found = try need()
-        if found.least > budget, preview != nil {
-            preview = nil
-            found = try need()
+        if let budget {
+            if found.least > budget, preview != nil {
+                preview = nil
+                found = try need()
+            }
+            while found.least > budget, cells > 1 {
+                cells /= 2
+                found = try need()
+            }
+            guard found.least <= budget else {
+                throw DiffusionError.overBudget(width: width, height: height, needed: found.least, budget: budget)
+            }
+            // The heap's gaps grow with what is kept: up to 3 % were measured.
+            let room = (budget - found.least) / 32 * 31
+            device.keepWeights(bytes: found.total - found.least <= room ? .max : room)
         }
-        while found.least > budget, cells > 1 {
-            cells /= 2
-            found = try need()
-        }
-        guard found.least <= budget else {
-            throw DiffusionError.overBudget(width: width, height: height, needed: found.least, budget: budget)
-        }
-        // The heap's gaps grow with what is kept: up to 3 % were measured.
-        let room = (budget - found.least) / 32 * 31
-        device.keepWeights(bytes: found.total - found.least <= room ? .max : room)
-        return plan()
-    }
-
-    /// Cells of a batch: as many as keep the widest activations within what a core's caches hold about.
-    static func cellsAtOnce(_ config: ModelConfig, width: Int, height: Int) -> Int {
-        let scale = config.vae.upscaling
-        let floats = 2 * (width / scale) * (height / scale) * config.unet.blockOutChannels[0]
-        return max(1, batchFloats / max(floats, 1))
+        var made = plan()
+        made.lanes = made.lanes(threads: threads, need: found, room: (budget ?? .max) - found.total)
+        if made.lanes > 1 { made.cells = min(wanted, cells * made.lanes) }
+        return made
     }
 
     /// Whether a picture is so large that what the UNet leaves in the device's buffers is given back before it is decoded, and
     /// the other way round: then the time that this takes is nothing beside that of rendering.
     static func isLarge(width: Int, height: Int) -> Bool { width * height >= 512 * 512 }
 
+    /// Batches of about one size.
     private func batches(of row: RowRequest, limit: Int) -> [[Int]] {
         let (guided, plain) = (
             row.guidances.indices.filter { isGuiding(row.guidances[$0]) },
             row.guidances.indices.filter { !isGuiding(row.guidances[$0]) }
         )
-        return [guided, plain].flatMap { indices in
-            stride(from: 0, to: indices.count, by: limit).map { Array(indices[$0..<min($0 + limit, indices.count)]) }
-        }
+        return [guided, plain].flatMap { $0.evenParts(($0.count + limit - 1) / limit) }
     }
 
-    private static let batchFloats = 1 << 18
-
-    /// Whether a guidance scale takes a second, negative evaluation in each step.
-    private func isGuiding(_ guidance: Double) -> Bool { guidance > 1 && !unet.readsGuidance }
+    private func isGuiding(_ guidance: Double) -> Bool { SharedWork.isGuiding(guidance, in: config.unet) }
 }
 
 extension Pipeline {
-    /// What memory was planned for.
-    private struct BatchPlan {
-        let width: Int
-        let height: Int
-        /// Cells that would have gone through the UNet together.
-        let wanted: Int
-        /// Cells that do.
-        let cells: Int
-        let hasPreviews: Bool
-    }
-
-    /// What the cells of a row have in common.
-    private struct SharedWork {
-        /// What the UNet is told, for the steps up to and without an end.
-        var guides: [Guide]
-        var latentShape: LatentShape
-        /// The evaluation that the cells part at.
-        var start: Int
-        /// Latents before it, and what the evaluations before it left behind.
-        var latents: [Float]
-        var state: SamplerState
-        var noise: NoiseStream
-        /// That evaluation, for each text of its guide; none if the UNet reads the guidance, which differs.
-        var first: [[Float]]
-        /// A cell's part of the seconds spent here.
-        var encodeShare: Double
-        var firstShare: Double
-
-        func guide(at step: Int) -> Guide {
-            guides.first { step < $0.end } ?? guides[guides.count - 1]
-        }
-    }
-
-    /// What the UNet is told up to a step.
-    private struct Guide {
-        let end: Int
-        /// Negative and positive text; only the positive one without guidance.
-        let texts: UNet.Context
-        /// The positive text alone, for evaluations without guidance.
-        let positive: UNet.Context
-    }
-
     private func sampler(for row: RowRequest) throws -> Sampler {
         var scheduler = config.scheduler
         if let type = row.options.predictionType { scheduler.predictionType = type }
@@ -214,61 +200,30 @@ extension Pipeline {
             row.sampler, schedule: NoiseSchedule(scheduler), steps: row.steps, isXL: config.textEncoders.count > 1)
     }
 
-    /// Does what the cells have in common: the texts, the evaluations before guidance begins, and the first one with it.
-    ///
-    /// - Returns: `nil` if `progress` said to stop.
-    private func prepare(
-        _ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int, progress: (_ step: Int) -> Bool
-    ) throws -> SharedWork? {
-        let clock = SuspendingClock()
-        let start = clock.now
-        let guides = try guides(of: row, isGuided: isGuided)
-        let encodedAt = clock.now
-
+    /// Does what the cells have in common up to the first evaluation: the texts, and the noise that all begin with.
+    private func encode(_ row: RowRequest, sampler: Sampler, isGuided: Bool, sharers: Int) throws -> SharedWork {
+        let start = SuspendingClock.now
+        let texts = try texts(of: row, isGuided: isGuided)
         let scale = config.vae.upscaling
         let shape = LatentShape(
             channels: config.vae.latentChannels, height: row.height / scale, width: row.width / scale)
         var noise = sampler.makeNoise(seed: row.seed, source: row.options.noiseSource)
         let latents = noise.normals(shape.count).map { $0 * sampler.initialNoiseScale }
-        var work = SharedWork(
-            guides: guides, latentShape: shape, start: 0, latents: latents, state: sampler.makeState(), noise: noise,
-            first: [], encodeShare: (encodedAt - start).seconds / Double(sharers), firstShare: 0)
-        guard !unet.readsGuidance else { return work }
-        while work.start < sampler.timesteps.count - 1, !row.options.guides(atSigma: sampler.sigma(at: work.start)) {
-            guard try evaluateAlike(&work, sampler: sampler, progress: progress) else { return nil }
-        }
-        let guide = work.guide(at: sampler.step(of: work.start))
-        work.first = try evaluate(
-            [[Float]](repeating: work.latents, count: isGuided ? 2 : 1), shape: shape, index: work.start,
-            sampler: sampler, context: guide.texts)
-        work.firstShare = (clock.now - encodedAt).seconds / Double(sharers)
-        return work
-    }
-
-    /// An evaluation without guidance, the same for all cells.
-    ///
-    /// - Returns: whether to go on.
-    private func evaluateAlike(
-        _ work: inout SharedWork, sampler: Sampler, progress: (_ step: Int) -> Bool
-    ) throws -> Bool {
-        let guide = work.guide(at: sampler.step(of: work.start))
-        let prediction = try evaluate(
-            [work.latents], shape: work.latentShape, index: work.start, sampler: sampler, context: guide.positive)[0]
-        let fresh = sampler.noise(at: work.start, count: work.latents.count, from: &work.noise)
-        sampler.step(work.start, prediction: prediction, noise: fresh, latents: &work.latents, state: &work.state)
-        work.start += 1
-        return progress(sampler.stepsDone(after: work.start - 1))
+        rowCount += 1
+        return SharedWork(
+            number: rowCount, row: row, sampler: sampler, texts: texts, latentShape: shape, latents: latents,
+            state: sampler.makeState(), noise: noise, encodeShare: (.now - start).seconds / Double(sharers))
     }
 
     /// What the UNet is told, over the steps: the negative text, if there is guidance, and the positive one.
-    private func guides(of row: RowRequest, isGuided: Bool) throws -> [Guide] {
+    private func texts(of row: RowRequest, isGuided: Bool) throws -> [GuideTexts] {
         let size = SizeCondition(width: row.width, height: row.height)
         let options = row.options
         let positive = try conditioner.timeline(of: row.prompt, steps: row.steps, options: options)
         guard isGuided else {
-            return try positive.map { part in
-                let context = try unet.context(of: [part.conditioning.sized(size)])
-                return Guide(end: part.end, texts: context, positive: context)
+            return positive.map { part in
+                let text = part.conditioning.sized(size)
+                return GuideTexts(end: part.end, texts: [text], positive: text)
             }
         }
         var negative = try conditioner.timeline(of: row.negativePrompt, steps: row.steps, options: options)
@@ -276,102 +231,29 @@ extension Pipeline {
             for index in negative.indices { negative[index].conditioning = negative[index].conditioning.blanked }
         }
         let ends = Set((positive + negative).map(\.end)).sorted()
-        return try ends.map { end in
+        return ends.map { end in
             let pair = [negative, positive].compactMap { timeline in
                 timeline.first { $0.end >= end }?.conditioning.sized(size)
             }
-            let texts = try unet.context(of: Conditioning.evened(pair))
-            return Guide(end: end, texts: texts, positive: try unet.context(of: pair.suffix(1)))
+            return GuideTexts(end: end, texts: Conditioning.evened(pair), positive: pair[pair.count - 1])
         }
     }
+}
 
-    /// Takes a batch of cells through all steps and decodes them.
-    ///
-    /// - Returns: whether to go on.
-    private func denoise(
-        _ indices: [Int], of row: RowRequest, with work: SharedWork, sampler: Sampler, previews: PreviewMaker?,
-        progress: (RowProgress) -> Bool, emit: (RenderedImage) throws -> Void
-    ) throws -> Bool {
-        let clock = SuspendingClock()
-        var start = clock.now
-        let isGuided = indices.contains { isGuiding(row.guidances[$0]) }
-        var noise = work.noise
-        var cells = indices.map { index in
-            CellInProgress(
-                guidance: Float(row.guidances[index]), rescale: row.options.guidanceRescale, latents: work.latents,
-                state: work.state)
-        }
-        for evaluation in work.start..<sampler.timesteps.count {
-            let isShared = evaluation == work.start && !work.first.isEmpty
-            let guides = isGuided && row.options.guides(atSigma: sampler.sigma(at: evaluation))
-            let predictions =
-                isShared ? [] : try evaluate(cells, isGuided: guides, index: evaluation, sampler, work)
-            let fresh = sampler.noise(at: evaluation, count: work.latents.count, from: &noise)
-            // The image itself follows the last evaluation at once.
-            let isShown = evaluation + 1 < sampler.timesteps.count && previews?.isDue() == true
-            let shown = isShown ? cells[0].latents : []
-            var preview: PreviewPicture?
-            for cell in cells.indices {
-                let positive =
-                    isShared ? work.first[work.first.count - 1] : predictions[predictions.count - cells.count + cell]
-                let negative = isShared ? work.first[0] : predictions[cell]
-                let prediction = cells[cell].advance(
-                    evaluation, sampler: sampler, positive: positive, negative: guides ? negative : nil, noise: fresh)
-                guard isShown, cell == 0 else { continue }
-                let image = sampler.image(at: evaluation, prediction: prediction, latents: shown)
-                preview = previews?.picture(image, shape: work.latentShape)
-            }
-            let done = sampler.stepsDone(after: evaluation)
-            let step = RowProgress(indices: indices, step: done, steps: sampler.stepCount, preview: preview)
-            guard progress(step) else { return false }
-        }
-        let denoise = (clock.now - start).seconds / Double(cells.count) + work.firstShare
-        for (index, cell) in zip(indices, cells) {
-            start = clock.now
-            if Self.isLarge(width: row.width, height: row.height) { device.trim() }
-            let shape = work.latentShape
-            let picture = try decoder(
-                shape.channelsLast(cell.latents), shape: [1, shape.height, shape.width, shape.channels], on: device)
-            let pixels = try Self.bytes(try device.download(picture), isRounded: row.options.roundsPixels)
-            let decode = (clock.now - start).seconds
-            let timings = RenderTimings(encode: work.encodeShare, denoise: denoise, decode: decode)
-            try emit(
-                RenderedImage(index: index, width: row.width, height: row.height, pixels: pixels, timings: timings))
-        }
-        return true
+/// What a pipeline's caller hears of a batch.
+private struct BatchAudience: PaintAudience {
+    let indices: [Int]
+    let work: SharedWork
+    let previews: PreviewMaker?
+    let progress: (RowProgress) -> Bool
+    let emit: (RenderedImage) throws -> Void
+
+    func wantsPreview() -> Bool { previews?.isDue() == true }
+
+    func goesOn(after step: Int, showing latents: [Float]?) -> Bool {
+        let preview = latents.flatMap { previews?.picture($0, shape: work.latentShape) }
+        return progress(RowProgress(indices: indices, step: step, steps: work.sampler.stepCount, preview: preview))
     }
 
-    private func evaluate(
-        _ cells: [CellInProgress], isGuided: Bool, index: Int, _ sampler: Sampler, _ work: SharedWork
-    ) throws -> [[Float]] {
-        let latents = cells.map(\.latents)
-        let guide = work.guide(at: sampler.step(of: index))
-        return try evaluate(
-            isGuided ? latents + latents : latents, shape: work.latentShape, index: index, sampler: sampler,
-            guidances: unet.readsGuidance ? cells.map(\.guidance) : [],
-            context: isGuided ? guide.texts : guide.positive)
-    }
-
-    /// One UNet evaluation of a batch; latents and predictions are `[channel, height, width]` each.
-    private func evaluate(
-        _ latents: [[Float]], shape: LatentShape, index: Int, sampler: Sampler, guidances: [Float] = [],
-        context: UNet.Context
-    ) throws -> [[Float]] {
-        let scale = sampler.inputScale(at: index)
-        let input = try device.upload(
-            latents.flatMap { shape.channelsLast($0, scale: scale) },
-            shape: [latents.count, shape.height, shape.width, shape.channels])
-        let output = try device.download(
-            try unet(input, timestep: sampler.timesteps[index], guidances: guidances, context: context))
-        return latents.indices.map { shape.channelsFirst(output[($0 * shape.count)..<(($0 + 1) * shape.count)]) }
-    }
-
-    /// Brings a decoded picture, about -1 to 1, to 8 bits: to the nearest as diffusers does, or cut as others do.
-    ///
-    /// - Throws: ``DiffusionError/notFinite`` when the model has lost itself in infinities.
-    private static func bytes(_ values: [Float], isRounded: Bool) throws -> [UInt8] {
-        guard values.allSatisfy(\.isFinite) else { throw DiffusionError.notFinite }
-        let rule: FloatingPointRoundingRule = isRounded ? .toNearestOrEven : .down
-        return values.map { UInt8((min(max($0 / 2 + 0.5, 0), 1) * 255).rounded(rule)) }
-    }
+    func take(_ image: RenderedImage) throws { try emit(image) }
 }

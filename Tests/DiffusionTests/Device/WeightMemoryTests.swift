@@ -21,12 +21,12 @@ struct WeightMemoryTests {
     func samePictures(precision: Precision) throws {
         let need = try model.memory(width: 64, height: 64, precision: precision, cells: 2)
         let free = try CPUDevice(precision: precision)
-        let unbounded = try Pipeline(model: model, device: free)
+        let unbounded = try Pipeline(model: model, device: free, parts: nil)
         let expected = try pictures(by: unbounded)
         #expect(expected.count == 2)
         for budget in [2 * need.total, (need.total + need.least) / 2, need.least] {
             let device = try CPUDevice(precision: precision)
-            let pipeline = try Pipeline(model: model, device: device, memoryBudget: budget)
+            let pipeline = try Pipeline(model: model, device: device, memoryBudget: budget, parts: nil)
             let found = try pictures(by: pipeline)
             #expect(found == expected)
             let kept = device.weightMemory.kept
@@ -44,7 +44,7 @@ struct WeightMemoryTests {
     @Test("and are let go when they may stay no longer, and with their layers")
     func release() throws {
         let device = try CPUDevice()
-        var pipeline: Pipeline? = try Pipeline(model: model, device: device)
+        var pipeline: Pipeline? = try Pipeline(model: model, device: device, parts: nil)
         let expected = try pictures(by: try #require(pipeline))
         #expect(device.weightMemory.kept > 1_000_000)
         device.keepWeights(bytes: 1_000_000)

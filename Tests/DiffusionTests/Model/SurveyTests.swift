@@ -98,11 +98,11 @@ struct SurveyTests {
             prompt: "a", negativePrompt: "", guidances: [5], seed: 1, steps: 1, sampler: SamplerSettings(.euler),
             width: 256, height: 256
         )
-        let tight = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed - 1)
+        let tight = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed - 1, parts: nil)
         #expect(
             throws: DiffusionError.overBudget(width: 256, height: 256, needed: needed, budget: needed - 1)
         ) { try tight.render(row) { _ in } }
-        let enough = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed)
+        let enough = try Pipeline(model: model, device: try CPUDevice(), memoryBudget: needed, parts: nil)
         var count = 0
         try enough.render(row) { _ in count += 1 }
         #expect(count == 1)
@@ -111,7 +111,8 @@ struct SurveyTests {
     /// The largest of the peaks of memory that a device counted for rows of so many cells, one after the other.
     private func bufferBytes(ofRows counts: [Int], budget: Int?, width: Int = 64) throws -> [Int] {
         let device = try CPUDevice()
-        let pipeline = try Pipeline(model: ModelFolder(path: Golden.model), device: device, memoryBudget: budget)
+        let pipeline = try Pipeline(
+            model: ModelFolder(path: Golden.model), device: device, memoryBudget: budget, parts: nil)
         return try counts.map { count in
             let row = RowRequest(
                 prompt: "a", negativePrompt: "", guidances: (0..<count).map { 5 + Double($0) }, seed: 1, steps: 2,

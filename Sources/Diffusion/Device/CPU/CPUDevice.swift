@@ -5,7 +5,8 @@ import CKernels
 /// Where oneDNN's products depend on how many rows there are, as they do in 2.6 below AVX-512, products are our own, too, and
 /// those in bfloat16 always are.
 ///
-/// One thread at a time may use it; oneDNN and the loops share libgomp's threads.
+/// Belongs to one thread: oneDNN and the loops share the team that libgomp keeps for it, and oneDNN's scratch memory is the
+/// thread's.
 package final class CPUDevice: Device {
     let library: OneDNNLibrary
     let weightMemory = WeightMemory()
@@ -27,6 +28,15 @@ package final class CPUDevice: Device {
 
     /// Whether the processor multiplies bfloat16 itself: elsewhere it saves memory alone.
     package static var isFastInBfloat: Bool { tmdne_has_bfloats() != 0 }
+
+    package var parts: DeviceParts? {
+        let threads = Int(tmdne_thread_count())
+        guard threads > 1 else { return nil }
+        return DeviceParts(threads: threads) { [precision, hasOwnProducts] threads in
+            tmdne_use_threads(Int32(clamping: threads))
+            return try CPUDevice(precision: precision, hasOwnProducts: hasOwnProducts)
+        }
+    }
 
     package var label: String {
         let threads = tmdne_thread_count()
