@@ -44,8 +44,7 @@ extension EndToEnd {
                             "another acknowledgement in round \(round), with \(worker.complaints.suffix(2000))",
                             every: .microseconds(100)
                         ) {
-                            let log = worker.complaints
-                            return log.utf8.count > known && log.hasSuffix(" stored\n") ? () : nil
+                            worker.complaints.utf8.dropFirst(known).contains(" stored\n".utf8) ? () : nil
                         }
                     }
                     try #require(coordinator.isRunning && worker.isRunning)
