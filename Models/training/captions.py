@@ -68,11 +68,18 @@ CLOTH = {
     "orange": (220, 128, 62),
 }
 CLOTH_SHARES = [1.4, 4, 2, 1.2, 2, 1.8, 1.2, 1, 1.4, 1.2]
-# How often a caption names a colour of clothes or skin. Other colours, glasses, beards and side views are always named,
-# so that what a prompt leaves open has one likely look: blue clothes, a fair face, no glasses. A guided model
-# exaggerates what it is unsure about.
-CLOTH_SAID = {"blue": 0.25, "green": 0.5, "purple": 0.5, "black": 0.5}
+# How often a caption names a colour of clothes, skin or board. Other colours, glasses, beards and side views are always
+# named, so that what a prompt leaves open has one likely look: blue clothes, a fair face, a black board, no glasses. A
+# guided model exaggerates what it is unsure about.
+CLOTH_SAID = {"blue": 0.25, "green": 0.8, "purple": 0.8, "black": 0.8}
 SKIN_SAID = {"fair": 0.2, "tan": 0.3, "olive": 0.6, "brown": 0.8, "dark": 0.8}
+BOARD_SAID = {"green": 0.9, "black": 0.5}
+# Where a caption is a negative prompt alone: the clothes of its picture.
+UNSAID_CLOTH = {"blue": 3, "green": 1, "purple": 1, "black": 0.9}
+# How often an ordinary picture has the negative prompt of its style for a caption: about as often as the pictures that
+# are drawn after it. Guidance then pushes away from what is ugly, and leaves alone what is not; without these pictures
+# it pushes on for ever, and burns the picture above guidance 16.
+NEGATIVE_SHARE = {"photographic": 0.12, "cinematic": 0.12, "none": 0.06}
 GARMENTS = {"sweater": 3, "blazer": 3, "shirt": 2, "turtleneck": 1.5, "dress": 1, "lab coat": 1}
 CUTS = ["short", "long", "bun", "ponytail", "graduated bob", "posh bob", "victoria beckham posh bob", "stacked"]
 ACTIVITIES = ["teaching", "writing", "chalk", "pointing", "thinking"]
@@ -168,7 +175,7 @@ def _act(spec, rng):
         "black": ["black blackboard", "black board"],
         "white": ["whiteboard"],
     }[spec["board"]]
-    board = rng.choice(b) if spec["board"] == "white" or rng.random() < 0.35 else "blackboard"
+    board = rng.choice(b) if spec["board"] == "white" or rng.random() < BOARD_SAID[spec["board"]] else "blackboard"
     t = {
         "teaching": ["teaching math at a {}"] * 6 + ["teaching mathematics at a {}", "teaching at a {}"],
         "writing": ["writing equations on a {}", "writing equations", "writing formulas on a {}"],
@@ -241,9 +248,7 @@ def wrap(spec, rng):
 
 def _unsaid(spec, rng):
     """Give a picture whose caption says nothing of these the looks that captions leave out."""
-    shares = dict(zip(CLOTH, CLOTH_SHARES, strict=True))
-    colours = {name: share * (1 - CLOTH_SAID[name]) for name, share in shares.items() if name in CLOTH_SAID}
-    spec["cloth"] = rng.choices(list(colours), colours.values())[0]
+    spec["cloth"] = rng.choices(list(UNSAID_CLOTH), UNSAID_CLOTH.values())[0]
     spec["garment"] = rng.choice(["sweater", "blazer", "shirt", "turtleneck"])
     spec["skin"] = rng.choices(["fair", "tan", "olive"], [7, 2, 1])[0]
     spec["glasses"] = spec["beard"] = spec["side"] = False
@@ -301,7 +306,20 @@ def numbered(number):
     return caption_and_spec(random.Random(number * 7919 + 17))
 
 
+def _negative(spec, rng):
+    """Return the negative prompt of a picture's style, with the sweep's own words or without."""
+    own = rng.choice(["bangs curls", "bangs, curls"])
+    if spec["style"] == "none":
+        return own
+    return rng.choice(["", f"{own}, "]) + STYLES[spec["style"]][1]
+
+
+def _reworded(spec, rng):
+    """Draw another caption of an ordinary picture: its own, or the negative prompt of its style."""
+    return _negative(spec, rng) if rng.random() < NEGATIVE_SHARE[spec["style"]] else wrap(spec, rng)
+
+
 def captions(number, n=4):
     """Return `n` captions of picture `number`: the first as drawn, the others reworded."""
     t, spec = numbered(number)
-    return [t] + [t if spec["bound"] else wrap(spec, random.Random(number * 31 + k)) for k in range(1, n)]
+    return [t] + [t if spec["bound"] else _reworded(spec, random.Random(number * 31 + k)) for k in range(1, n)]
