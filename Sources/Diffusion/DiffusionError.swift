@@ -49,7 +49,7 @@ extension DiffusionError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .invalidConfig(let path, let key, let problem):
-            "\(path): the key \"\(key)\" \(problem)."
+            "\(path): the key \"\(key)\" \(problem); get the file again, or take another model."
         case .invalidClipSkip(let skip, let greatest):
             "The text encoder cannot leave out its last \(skip) layers; choose between 0 and \(greatest)."
         case .invalidSteps(let steps, let allowed):
@@ -75,7 +75,7 @@ extension DiffusionError: CustomStringConvertible {
         case .unsuitableModel(let path, let problem):
             "\(path) \(problem)."
         case .unreadableFile(let path, let reason):
-            "\(path) cannot be read: \(reason)."
+            "\(path) cannot be read: \(reason); check who may use it, and the disk."
         case .wrongShape(let name, let path, let expected, let found):
             "\(path): the tensor \"\(name)\" has the shape \(found), but config.json asks for \(expected); "
                 + "check that both belong together."

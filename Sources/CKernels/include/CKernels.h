@@ -1,7 +1,7 @@
 // The loops that oneDNN 2.6 does not have, or does not fuse: norms over NHWC with activation, attention without the
 // score matrix in memory, gated GELU, and copies. Single precision, row-major, last dimension fastest.
 //
-// All of them run on libgomp's threads, which oneDNN uses too, and must be called from one thread at a time. Every output
+// All of them run on libgomp's threads, which oneDNN uses too; each thread that calls them has a team of its own. Every output
 // element is computed in an order that depends on its own row or image alone: neither the batch nor the number of threads
 // changes a bit. Pointers must not be null and must not overlap unless said; sizes are positive.
 #pragma once

@@ -2,7 +2,7 @@
 struct LaneDesk: PaintAudience, Sendable {
     enum Event: Sendable {
         case previewWanted
-        case step(Int, latents: [Float]?)
+        case evaluated(Int, latents: [Float]?)
         case image(RenderedImage)
         /// The lane is through with its batch, or has given up.
         case ended((any Error)?)
@@ -18,7 +18,9 @@ struct LaneDesk: PaintAudience, Sendable {
 
     func wantsPreview() -> Bool { lane == 0 && ask(.previewWanted) }
 
-    func goesOn(after step: Int, showing latents: [Float]?) -> Bool { ask(.step(step, latents: latents)) }
+    func goesOn(after evaluation: Int, showing latents: [Float]?) -> Bool {
+        ask(.evaluated(evaluation, latents: latents))
+    }
 
     func take(_ image: RenderedImage) throws {
         guard ask(.image(image)) else { throw Stopped() }

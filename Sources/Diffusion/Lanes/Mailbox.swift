@@ -7,6 +7,7 @@ final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var letters: [Letter] = []
     private var writers: Int
+    private var isDiscarded = false
 
     /// - Parameter writers: How many will close it.
     init(writers: Int = 1) {
@@ -14,7 +15,7 @@ final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     }
 
     func put(_ letter: Letter) {
-        condition.withLock { letters.append(letter) }
+        condition.withLock { if !isDiscarded { letters.append(letter) } }
         condition.signal()
     }
 
@@ -22,6 +23,14 @@ final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     func close() {
         condition.withLock { writers -= 1 }
         condition.broadcast()
+    }
+
+    /// Throws away what is in it and what will be put in.
+    func discard() {
+        condition.withLock {
+            isDiscarded = true
+            letters = []
+        }
     }
 
     /// The oldest letter, once there is one; `nil` when the mailbox is empty and all writers have closed it.

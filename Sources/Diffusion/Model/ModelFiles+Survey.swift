@@ -8,7 +8,7 @@ package struct MemoryNeed: Equatable, Sendable {
     /// With weights that are read from the model's file whenever their layer runs, in the precision that they have there.
     package let least: Int
 
-    /// ``total`` of another device in the same process.
+    /// What another device in the same process takes, its compiled primitives left out.
     var withoutProgram: Int { total - Self.program }
 
     /// The program with its libraries, 64 MiB before a model is loaded, and what is not counted: compiled primitives, headers,

@@ -4,14 +4,20 @@ struct BatchPlan {
     let height: Int
     /// Cells that would have been rendered together.
     let wanted: Int
-    /// Cells that are.
-    var cells: Int
-    /// Threads, each with a device of its own, that these are spread over; one is the pipeline's own.
-    var lanes: Int
+    /// Cells that one device takes at once.
+    let each: Int
+    /// Threads with a device of their own that cells are spread over; with 1 the pipeline's own device does it.
+    var lanes = 1
     let hasPreviews: Bool
 
+    /// Cells that are rendered together.
+    var cells: Int { min(wanted, each * lanes) }
+
     /// Most bytes that the lanes take together, beyond which more threads work together on each.
-    private static let laneBytes = 1 << 30
+    private static let laneBytes = 2 << 30
+    /// What a lane takes beside its device's memory: compiled primitives and gaps of its heap, and of a process's addresses the
+    /// stack and the 64 MiB that the C library sets aside for a thread's allocations.
+    private static let laneOverhead = 96 << 20
 
     /// Cells of a lane: as many as keep the widest activations within what a core's caches hold about.
     static func cellsAtOnce(_ config: ModelConfig, width: Int, height: Int) -> Int {
@@ -36,7 +42,14 @@ struct BatchPlan {
     ///   - room: Bytes that may be taken beside what the pipeline takes without lanes.
     /// - Returns: 1 where the pipeline does better alone.
     func lanes(threads: Int, need: MemoryNeed, room: Int) -> Int {
-        let most = min(threads, wanted, min(room, Self.laneBytes) / max(need.withoutProgram, 1))
-        return most < 2 ? 1 : most
+        // Gaps between what is kept, as for the weights.
+        let most = min(threads, wanted, min(room / 32 * 31, Self.laneBytes) / (need.withoutProgram + Self.laneOverhead))
+        guard most > 1 else { return 1 }
+        // Fewer lanes, with more threads each, where the last ones would wait for the others' second cell.
+        let share = (wanted + most - 1) / most
+        return (wanted + share - 1) / share
     }
+
+    /// Whether the lanes are for a batch of so many cells: the pipeline's own device has all threads for a few.
+    func usesLanes(for count: Int) -> Bool { lanes > 1 && (count * 2 > lanes || count > each) }
 }

@@ -1,28 +1,38 @@
+/// Where a model's painters find it, opened once: what happens to its files afterwards changes no picture.
+struct PaintingModel: Sendable {
+    let config: ModelConfig
+    let unet: WeightSource
+    let vae: WeightSource
+
+    init(_ model: any ModelFiles) throws {
+        config = model.config
+        unet = try model.unetWeights()
+        vae = try model.vaeWeights()
+    }
+}
+
 /// The UNet and the decoder of a model on one device: takes a batch of a row's cells from noise to pictures.
 ///
 /// Belongs to the device's thread.
 final class Painter {
-    private let config: ModelConfig
+    private let config: UNetConfig
     private let device: any Device
     private let unet: UNet
     private let decoder: any PictureDecoder
     /// What the UNet is told in a row, from its first batch to its last.
     private var guides: (row: Int, list: [Guide]) = (-1, [])
 
-    /// Opens the model's weights for `device`, which reads them as they are needed.
+    /// Makes the networks on `device`, which reads their weights as they are needed.
     ///
     /// - Throws: ``DiffusionError`` when files are damaged or contradict each other, or memory runs out.
-    init(model: any ModelFiles, device: any Device) throws {
-        config = model.config
+    init(_ model: PaintingModel, device: any Device) throws {
+        config = model.config.unet
         self.device = device
-        unet = try UNet(config: model.config.unet, weights: try model.unetWeights(), device: device)
-        decoder = try config.vae.decoder(LayerSource(device: device, weights: try model.vaeWeights()))
+        unet = try UNet(config: config, weights: model.unet, device: device)
+        decoder = try model.config.vae.decoder(LayerSource(device: device, weights: model.vae))
     }
 
-    /// Gives memory that nothing is in back to the system; called where sizes are about to change.
-    func trim() { device.trim() }
-
-    /// Lets go of what belongs to the row before.
+    /// Lets go of what belongs to a row.
     func endRow() { guides = (-1, []) }
 
     /// Does the evaluations that all cells of a row have in common: those before guidance begins, and the first one with it.
@@ -80,7 +90,7 @@ final class Painter {
     ) throws -> [DenoisedCell]? {
         let (row, sampler) = (work.row, work.sampler)
         let start = SuspendingClock.now
-        let isGuided = indices.contains { SharedWork.isGuiding(row.guidances[$0], in: config.unet) }
+        let isGuided = indices.contains { SharedWork.isGuiding(row.guidances[$0], in: config) }
         var noise = work.noise
         var cells = indices.map { index in
             CellInProgress(
@@ -105,7 +115,7 @@ final class Painter {
                 guard isShown, cell == 0 else { continue }
                 image = sampler.image(at: evaluation, prediction: prediction, latents: shown)
             }
-            guard try audience.goesOn(after: sampler.stepsDone(after: evaluation), showing: image) else { return nil }
+            guard try audience.goesOn(after: evaluation, showing: image) else { return nil }
         }
         let seconds = work.firstShare + (.now - start).seconds / Double(cells.count * lanes)
         return zip(indices, cells).map { DenoisedCell(index: $0, latents: $1.latents, seconds: seconds) }
@@ -180,25 +190,4 @@ extension Painter {
         let step = work.sampler.step(of: evaluation)
         return guides.list.first { step < $0.end } ?? guides.list[guides.list.count - 1]
     }
-}
-
-/// A cell behind its last step.
-struct DenoisedCell: Sendable {
-    /// Which of the row's guidances it is.
-    let index: Int
-    let latents: [Float]
-    /// What the steps have taken.
-    let seconds: Double
-}
-
-/// Who follows how cells are painted, on the painter's thread.
-protocol PaintAudience {
-    /// Whether the step that is under way shall be shown.
-    func wantsPreview() -> Bool
-    /// Hears of a step, with the first cell's latents as the sampler takes them for the image's where they were wanted.
-    ///
-    /// - Returns: Whether to go on.
-    func goesOn(after step: Int, showing latents: [Float]?) throws -> Bool
-    /// Gets a finished image.
-    func take(_ image: RenderedImage) throws
 }

@@ -8,14 +8,16 @@
 /// Belongs to one thread.
 package final class Pipeline {
     private let model: any ModelFiles
+    private let paintingModel: PaintingModel
     private let config: ModelConfig
     private let memoryBudget: Int?
     private let device: any Device
-    private let parts: DeviceParts?
+    /// What the lanes compute on; `nil` once they have failed for want of something.
+    private var parts: DeviceParts?
     private let conditioner: TextConditioner
     private let painter: Painter
-    /// Made for the first row that has use for them, and anew when their number changes.
-    private var team: (lanes: Int, team: LaneTeam)?
+    /// Made for the first batch that has use for them, for pictures of a size.
+    private var team: LaneTeam?
     /// What memory was planned for last, whose buffers fit no other size.
     private var batchPlan: BatchPlan?
     private var rowCount = 0
@@ -44,7 +46,8 @@ package final class Pipeline {
         self.device = device
         self.parts = parts
         conditioner = try TextConditioner(model: model, device: device)
-        painter = try Painter(model: model, device: device)
+        paintingModel = try PaintingModel(model)
+        painter = try Painter(paintingModel, device: device)
     }
 
     /// What renders, for people and metadata: `cpu (AVX-512, 2 threads)`.
@@ -57,7 +60,7 @@ package final class Pipeline {
     ///   - row: what to render.
     ///   - isSharing: `false` renders each cell by itself, to prove that sharing is exact.
     ///   - progress: called after every step; `false` stops the rendering, and nothing more is emitted.
-    ///   - emit: gets each image once it is finished, in the order of the guidances as far as batches allow.
+    ///   - emit: gets each image once it is finished, in the order of the guidances as far as batches and lanes allow.
     /// - Throws: ``DiffusionError``, or what `emit` throws.
     package func render(
         _ row: RowRequest, isSharing: Bool = true, progress: (RowProgress) -> Bool = { _ in true },
@@ -94,7 +97,7 @@ package final class Pipeline {
                 try withoutActuallyEscaping(emit) { emit in
                     let audience = BatchAudience(
                         indices: indices, work: work, previews: previews, progress: progress, emit: emit)
-                    return try paint(indices, with: work, on: plan.lanes, for: audience)
+                    return try paint(indices, with: work, as: plan, for: audience)
                 }
             }
             guard goesOn else { return }
@@ -105,19 +108,28 @@ package final class Pipeline {
     ///
     /// - Returns: Whether to go on.
     private func paint(
-        _ indices: [Int], with work: SharedWork, on lanes: Int, for audience: any PaintAudience
+        _ indices: [Int], with work: SharedWork, as plan: BatchPlan, for audience: any PaintAudience
     ) throws -> Bool {
-        guard lanes > 1, indices.count > 1, let parts else {
-            return try painter.paint(indices, with: work, for: audience)
-        }
-        if team?.lanes != lanes {
-            team = nil
-            let made = LaneTeam(lanes, threads: parts.threads) { [model] threads in
-                try Painter(model: model, device: parts.make(threads))
+        var missing = indices
+        if plan.usesLanes(for: indices.count), let parts {
+            team =
+                team
+                ?? LaneTeam(plan.lanes, threads: parts.threads) { [paintingModel] threads in
+                    try Painter(paintingModel, device: parts.make(threads))
+                }
+            switch try team?.paint(indices, with: work, for: audience) {
+            case .done: return true
+            case .stopped: return false
+            case .failed(DiffusionError.notFinite, _): throw DiffusionError.notFinite
+            // What there is too little of for several devices may do for one.
+            case .failed(_, let cells): missing = cells
+            case nil: break
             }
-            team = (lanes, made)
+            (team, self.parts, batchPlan) = (nil, nil, nil)
         }
-        return try team?.team.paint(indices, with: work, for: audience) ?? false
+        return try missing.evenParts((missing.count + plan.each - 1) / plan.each).allSatisfy {
+            try painter.paint($0, with: work, for: audience)
+        }
     }
 
     /// How many cells of a row are rendered together, and whether previews are made: as far as memory goes.
@@ -130,6 +142,7 @@ package final class Pipeline {
         if let known = batchPlan, known.width == row.width, known.height == row.height, known.wanted >= wanted {
             return known
         }
+        team = nil
         device.trim()
         batchPlan = nil
         let made = try planMemory(width: row.width, height: row.height, wanted: wanted, each: each, threads: threads)
@@ -144,8 +157,7 @@ package final class Pipeline {
         var preview = previews.flatMap { $0.model.fits(config.vae) ? $0.model : nil }
         var cells = min(wanted, each)
         func plan() -> BatchPlan {
-            BatchPlan(
-                width: width, height: height, wanted: wanted, cells: cells, lanes: 1, hasPreviews: preview != nil)
+            BatchPlan(width: width, height: height, wanted: wanted, each: cells, hasPreviews: preview != nil)
         }
         func need() throws -> MemoryNeed {
             try model.memory(width: width, height: height, precision: precision, cells: cells, preview: preview)
@@ -171,7 +183,6 @@ package final class Pipeline {
         }
         var made = plan()
         made.lanes = made.lanes(threads: threads, need: found, room: (budget ?? .max) - found.total)
-        if made.lanes > 1 { made.cells = min(wanted, cells * made.lanes) }
         return made
     }
 
@@ -250,9 +261,10 @@ private struct BatchAudience: PaintAudience {
 
     func wantsPreview() -> Bool { previews?.isDue() == true }
 
-    func goesOn(after step: Int, showing latents: [Float]?) -> Bool {
+    func goesOn(after evaluation: Int, showing latents: [Float]?) -> Bool {
         let preview = latents.flatMap { previews?.picture($0, shape: work.latentShape) }
-        return progress(RowProgress(indices: indices, step: step, steps: work.sampler.stepCount, preview: preview))
+        let (step, steps) = (work.sampler.stepsDone(after: evaluation), work.sampler.stepCount)
+        return progress(RowProgress(indices: indices, step: step, steps: steps, preview: preview))
     }
 
     func take(_ image: RenderedImage) throws { try emit(image) }

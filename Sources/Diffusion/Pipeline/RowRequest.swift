@@ -39,7 +39,8 @@ package struct RenderedImage: Sendable {
     package var timings: RenderTimings
 }
 
-/// Where the time of one image went, in seconds; what cells shared is divided among them.
+/// Where the time of one image went, in seconds; what cells shared is divided among them, and so is a machine's time among lanes
+/// side by side. What some of these wait for others counts for nobody.
 package struct RenderTimings: Equatable, Sendable {
     package var encode: Double
     package var denoise: Double
