@@ -88,7 +88,7 @@ extension CoordinatorError: CustomStringConvertible {
         case .olderDatabase(let path):
             "\(path) was written by an older version of tmdne; start its coordinator once to bring it up to date."
         case .badPlan(let problem):
-            "The sweep can't be planned: \(problem)."
+            "The sweep can't be planned: \(problem); start it again from its sweep file, in a new directory."
         case .exposedSecret(let path):
             "\(path) holds a secret but others may read it; run chmod 600 on it, or remove it to get a new one."
         case .badSecret(let path):
@@ -110,8 +110,9 @@ extension CoordinatorError: CustomStringConvertible {
             "\(address) is already in use; stop the program that listens there or choose another port with --listen."
         case .cannotListen(let address, let problem):
             "Listening on \(address) failed (\(problem)); choose an address of this host and a free port with --listen."
-        case .file(let path, let action, let problem, _):
-            "\(action) \(path) failed: \(problem)."
+        case .file(let path, let action, let problem, let isDiskFull):
+            "\(action) \(path) failed: \(problem); "
+                + (isDiskFull ? "free some space there." : "check the path, who may use it, and the disk.")
         case .option(let name, let value, let wanted):
             "\(name) can't be “\(value)”; choose \(wanted)."
         case .noSuchSubject(let subject):
@@ -125,7 +126,7 @@ extension CoordinatorError: CustomStringConvertible {
         case .connection(let problem):
             "The connection is closed: \(problem)."
         case .store(let problem):
-            "The database refused a transaction: \(problem)."
+            "The database refused a transaction: \(problem); stop the coordinator and look with `tmdne check`."
         }
     }
 

@@ -18,7 +18,7 @@ extension PNGError: CustomStringConvertible {
         case .invalidText(let keyword, let reason):
             "The text '\(keyword.prefix(80))' cannot be written into a PNG file: \(reason)."
         case .tooLarge(let width, let height, let maximumPixels):
-            "The PNG file holds \(width)x\(height) pixels, more than the \(maximumPixels) that are allowed here."
+            "The PNG file holds \(width)x\(height) pixels, more than the \(maximumPixels) that are allowed here; take a smaller one."
         case .unreadable(let reason):
             "The file is not a sound PNG image (\(reason)); delete it and make it again."
         case .unwritable(let reason):

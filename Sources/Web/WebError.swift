@@ -28,7 +28,7 @@ extension WebError: CustomStringConvertible {
         case .request(let sentence), .notFound(let sentence), .nothingToShow(let sentence):
             sentence
         case .file(let path, let problem):
-            "Writing \(path) failed: \(problem)."
+            "Writing \(path) failed: \(problem); check the path, who may use it, and the disk."
         }
     }
 }

@@ -39,9 +39,9 @@ extension EndToEnd {
         }
 
         @Test(
-            "the package installs on a clean root, and its program renders without a Swift toolchain",
+            "the package installs on a root that has never seen tmdne, renders there, and leaves nothing behind",
             .enabled("making a package needs dpkg-deb") { has("dpkg-deb") && has("objdump") },
-            .enabled("hiding the toolchain needs root") { geteuid() == 0 }, .timeLimit(.minutes(2)))
+            .enabled("a root of one's own needs root and overlayfs") { await canOverlay() }, .timeLimit(.minutes(2)))
         func package() async throws {
             try await Sandbox.with { sandbox in
                 let binary = try Launched.program()
@@ -51,23 +51,47 @@ extension EndToEnd {
                 for name in ["libdnnl2", "libpng16-16", "libsqlite3-0", "libc6"] {
                     #expect(dependencies.contains(name))
                 }
-                try await sandbox.shell(
-                    """
-                    mkdir -p root/var/lib/dpkg/updates root/var/lib/dpkg/info && touch root/var/lib/dpkg/status
-                    dpkg --root=root --force-depends --unpack \(package)
-                    test -f root/lib/systemd/system/tmdne-worker.service
-                    test -z "$(find root -perm /022 ! -type l -o -perm /6000)"
-                    """)
+                // Where the Swift toolchain is, there is nothing in that root.
                 let swift = try await sandbox.shell("dirname $(dirname $(realpath $(command -v swift)))")
                     .trimmingCharacters(in: .newlines)
-                let program = sandbox.file("root/usr/bin/tmdne")
-                let said = try await sandbox.shell(
+                try sandbox.write(
+                    "inside",
                     """
-                    unshare -m sh -ec 'mount -t tmpfs none \(swift)
-                        env -i PATH=/usr/bin:/bin HOME=\(sandbox.path) OMP_NUM_THREADS=1 \(program) doctor'
+                    mount -t tmpfs none \(swift)
+                    dpkg --install /root/tmdne.deb
+                    stat --format=%a:%U /var/lib/tmdne
+                    test -f /lib/systemd/system/tmdne-worker.service
+                    test -z "$(find $(dpkg --listfiles tmdne) -maxdepth 0 ! -type l -perm /022 -o -maxdepth 0 -perm /6000)"
+                    env -i PATH=/usr/bin:/bin HOME=/var/lib/tmdne OMP_NUM_THREADS=1 \
+                        setpriv --reuid=tmdne --regid=tmdne --clear-groups tmdne doctor
+                    dpkg --purge tmdne
+                    test ! -e /usr/bin/tmdne -a ! -e /usr/lib/tmdne
                     """)
+                let said = try await sandbox.shell(
+                    Self.overlay
+                        + """
+                        cp ../inside root/root; cp \(package) root/root/tmdne.deb
+                        mount -t proc none root/proc; mount --rbind /dev root/dev
+                        chroot root sh -e /root/inside'
+                        """)
+                #expect(said.contains("700:tmdne"), "\(said)")
                 #expect(said.contains("ok      rendering") && !said.contains("MISSING"), "\(said)")
             }
+        }
+
+        /// This machine's root with a layer above it that takes all changes, as `root` in a memory of its own.
+        private static let overlay = """
+            unshare -m --propagation private sh -ec '
+                mkdir layer; mount -t tmpfs none layer; cd layer; mkdir upper work root
+                mount -t overlay none -o lowerdir=/,upperdir=upper,workdir=work root
+
+            """
+
+        private static func canOverlay() async -> Bool {
+            guard geteuid() == 0 else { return false }
+            var said = ""
+            try? await Sandbox.with { said = try await $0.shell("{ \(overlay)' && echo yes; } || echo no") }
+            return said.hasSuffix("yes\n")
         }
 
         @Test("a folder to install to gets the program and its model", .timeLimit(.minutes(1)))

@@ -80,7 +80,7 @@ extension EndToEnd {
                 },
                 BadModel(
                     testDescription: "a config that contradicts another", file: "unet/config.json",
-                    thing: "\"cross_attention_dim\" is 48", remedy: "the text encoder's hidden_size is 128"
+                    thing: "\"cross_attention_dim\" is 48", remedy: "get the file again"
                 ) { replacing(#""cross_attention_dim": 128"#, with: #""cross_attention_dim": 48"#, in: $0) },
                 BadModel(
                     testDescription: "a config that contradicts the weights", file: "unet/config.json",

@@ -56,7 +56,7 @@ package enum ImageLinks {
         } catch {
             throw CoordinatorError.file(
                 path: place.path, action: "Linking",
-                problem: "a file of that name is in the way, or the folder is full",
+                problem: "a file of that name is in the way, or it may not be written there",
                 isDiskFull: false)
         }
     }

@@ -49,7 +49,8 @@ package final class LoadFleet: Sendable {
             shortest: .milliseconds(250), longest: .seconds(10), generator: SystemRandomNumberGenerator())
         while !Task.isCancelled, !isDrained {
             do {
-                let channel = try await connect(hello, host: token.hosts[number % token.hosts.count])
+                let channel = try await connect(
+                    hello, seconds: plan.seconds(ofWorker: number), host: token.hosts[number % token.hosts.count])
                 try await withTaskCancellationHandler {
                     try await channel.closeFuture.get()
                 } onCancel: {
@@ -65,7 +66,7 @@ package final class LoadFleet: Sendable {
         }
     }
 
-    private func connect(_ hello: Hello, host: String) async throws -> any Channel {
+    private func connect(_ hello: Hello, seconds: Double, host: String) async throws -> any Channel {
         let key = try token.pinnedKey()
         return try await ClientBootstrap(group: group)
             .connectTimeout(.seconds(30))
@@ -79,7 +80,7 @@ package final class LoadFleet: Sendable {
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(FrameDecoder<CoordinatorMessage>(limit: .authenticated())),
                         MessageToByteHandler(FrameEncoder<WorkerMessage>()),
-                        LoadWorker(hello: hello, plan: plan, fleet: self))
+                        LoadWorker(hello: hello, plan: plan, secondsPerImage: seconds, fleet: self))
                 }
             }
             .connect(host: host, port: token.port).get()

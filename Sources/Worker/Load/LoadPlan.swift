@@ -11,14 +11,20 @@ package struct LoadPlan: Sendable {
 
     package var task = Task.results
     package var workers = 8
-    /// What an image takes, without using a processor.
-    package var secondsPerImage = 0.0
+    /// Seconds that an image takes, without using a processor: the fastest worker's and the slowest one's.
+    package var secondsPerImage = 0.0...0.0
     /// Part of the cells that fail, 0 to 1.
     package var failures = 0.0
     /// Whether a worker whose connection is lost comes back, as real ones do.
     package var isReconnecting = true
 
     package init() {}
+
+    /// Seconds that an image takes worker `number`, counted from 0: the workers lie evenly between the fastest and the slowest.
+    func seconds(ofWorker number: Int) -> Double {
+        let (fastest, slowest) = (secondsPerImage.lowerBound, secondsPerImage.upperBound)
+        return fastest + (slowest - fastest) * Double(number) / Double(max(workers - 1, 1))
+    }
 }
 
 /// What the workers of a load test have done so far.

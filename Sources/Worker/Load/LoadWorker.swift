@@ -9,6 +9,7 @@ final class LoadWorker: ChannelInboundHandler {
 
     private let hello: Hello
     private let plan: LoadPlan
+    private let secondsPerImage: Double
     private let fleet: LoadFleet
     private var context: ChannelHandlerContext?
     private var cells: [GrantedCell] = []
@@ -18,9 +19,10 @@ final class LoadWorker: ChannelInboundHandler {
     private var beats: RepeatedTask?
     private var isIn = false
 
-    init(hello: Hello, plan: LoadPlan, fleet: LoadFleet) {
+    init(hello: Hello, plan: LoadPlan, secondsPerImage: Double, fleet: LoadFleet) {
         self.hello = hello
         self.plan = plan
+        self.secondsPerImage = secondsPerImage
         self.fleet = fleet
     }
 
@@ -95,8 +97,8 @@ final class LoadWorker: ChannelInboundHandler {
 
     private func renderNext() {
         guard !cells.isEmpty else { return claim() }
-        guard plan.secondsPerImage > 0 else { return offer() }
-        after(.microseconds(Int64(plan.secondsPerImage * 1_000_000))) { $0.offer() }
+        guard secondsPerImage > 0 else { return offer() }
+        after(.microseconds(Int64(secondsPerImage * 1_000_000))) { $0.offer() }
     }
 
     private func offer() {
@@ -115,7 +117,7 @@ final class LoadWorker: ChannelInboundHandler {
             return fleet.failed(because: "\(error)")
         }
         file = image?.file(for: granted.key) ?? []
-        let timings = Timings(encode: 0, denoise: plan.secondsPerImage, decode: 0, png: 0)
+        let timings = Timings(encode: 0, denoise: secondsPerImage, decode: 0, png: 0)
         let sha256 = Hexadecimal.encode(SHA256.hash(data: file))
         send(.offer(Offer(lease: lease, cell: granted.key, sha256: sha256, bytes: file.count, timings: timings)))
     }

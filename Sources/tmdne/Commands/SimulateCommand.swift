@@ -10,7 +10,7 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Joins many workers that render nothing, to measure what a coordinator bears.",
         discussion: """
-            The images are noise of the cells' sizes. The coordinator is a real one, started in another terminal on a \
+            The images are noise of the cells' sizes, and may take each worker another time. The coordinator is a real one, started in another terminal on a \
             directory that is thrown away afterwards:
 
             tmdne coordinator load.yaml --output /tmp/load
@@ -26,8 +26,11 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "Number of workers, 1 to 10000.")
     var workers = 8
 
-    @Option(name: .customLong("seconds-per-image"), help: "What each image takes, in seconds, 0 to 3600.")
+    @Option(name: .customLong("seconds-per-image"), help: "Seconds that an image takes the fastest worker, 0 to 3600.")
     var secondsPerImage = 0.0
+
+    @Option(help: "Seconds that it takes the slowest worker, where not all are alike; the others lie between them.")
+    var slowest: Double?
 
     @Option(help: "Part of the cells that fail, 0 to 1.")
     var failures = 0.0
@@ -43,6 +46,9 @@ struct SimulateCommand: AsyncParsableCommand {
         guard (0...3600).contains(secondsPerImage) else {
             throw ValidationError("--seconds-per-image must be 0 to 3600.")
         }
+        guard (secondsPerImage...3600).contains(slowest ?? secondsPerImage) else {
+            throw ValidationError("--slowest must be no less than --seconds-per-image, and 3600 at most.")
+        }
         guard (0...1).contains(failures) else { throw ValidationError("--failures must be 0 to 1.") }
         guard (0.1...86_400).contains(duration) else { throw ValidationError("--duration must be 0.1 to 86400.") }
     }
@@ -51,7 +57,7 @@ struct SimulateCommand: AsyncParsableCommand {
         var plan = LoadPlan()
         plan.task = task
         plan.workers = workers
-        plan.secondsPerImage = secondsPerImage
+        plan.secondsPerImage = secondsPerImage...(slowest ?? secondsPerImage)
         plan.failures = failures
         let fleet = LoadFleet(token: try JoinToken(parsing: token), plan: plan)
         let begin = ContinuousClock.now

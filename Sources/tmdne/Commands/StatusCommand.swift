@@ -27,19 +27,17 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let read = try source()
+        var shown = 0
         while true {
             let status = try await read()
             if json {
                 try Console.print(json: status, isPretty: !watch)
             } else if watch, Console.isTerminal {
-                Console.rewrite(ProgressText.bar(status))
+                shown = Console.redraw(Self.lines(status, first: ProgressText.bar(status)), over: shown)
             } else {
                 Self.report(status)
             }
-            guard watch, status.state != .done, status.state != .stopped else {
-                if watch, Console.isTerminal { Console.note("") }
-                return
-            }
+            guard watch, status.state != .done, status.state != .stopped else { return }
             try await Task.sleep(for: .seconds(2))
         }
     }
@@ -59,26 +57,31 @@ struct StatusCommand: AsyncParsableCommand {
 
     /// Prints a status in full.
     static func report(_ status: SweepStatus) {
-        Console.print("\(status.sweep): \(status.state.rawValue)")
-        Console.print("  \(ProgressText.line(status))")
-        Console.print(
+        for line in lines(status, first: ProgressText.line(status)) { Console.print(line) }
+    }
+
+    /// A status in full, `first` below the name of the sweep.
+    private static func lines(_ status: SweepStatus, first: String) -> [String] {
+        var lines = ["\(status.sweep): \(status.state.rawValue)", "  \(first)"]
+        lines.append(
             "  \(status.positions) positions, \(status.cells) cells: \(status.done) done, \(status.leased) leased, "
                 + "\(status.pending) pending, \(status.failed) failed")
         for worker in status.workers {
             let speed = worker.secondsPerImage.map { ", \(ProgressText.rounded($0)) s an image" } ?? ""
-            Console.print(
+            lines.append(
                 "  worker \(worker.name): \(worker.state.rawValue), \(worker.done) done\(speed) (\(worker.device))")
             if let rendering = worker.rendering {
-                Console.print(
+                lines.append(
                     "    renders position \(rendering.position), step \(rendering.step) of \(rendering.steps)")
             }
-            if let note = worker.note { Console.print("    \(note)") }
+            if let note = worker.note { lines.append("    \(note)") }
         }
         for failure in status.failures {
-            Console.print("  failed at position \(failure.position): \(failure.reason)")
+            lines.append("  failed at position \(failure.position): \(failure.reason)")
         }
         if status.failed > status.failures.count {
-            Console.print("  and \(status.failed - status.failures.count) more failures; `tmdne export` lists all")
+            lines.append("  and \(status.failed - status.failures.count) more failures; `tmdne export` lists all")
         }
+        return lines
     }
 }

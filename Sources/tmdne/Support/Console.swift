@@ -17,6 +17,23 @@ enum Console {
         write("\r\u{1B}[2K\(line)", to: FileHandle.standardError)
     }
 
+    /// Writes lines over those that were written before, cut to the terminal's size.
+    ///
+    /// - Parameters:
+    ///   - lines: What is to be seen.
+    ///   - previous: How many lines the last call has written.
+    /// - Returns: How many this one has.
+    static func redraw(_ lines: [String], over previous: Int) -> Int {
+        var size = winsize()
+        let isKnown = ioctl(FileHandle.standardError.fileDescriptor, UInt(TIOCGWINSZ), &size) == 0
+        let (rows, columns) = isKnown ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
+        var shown = lines.map { String($0.prefix(max(columns - 1, 1))) }
+        if shown.count >= rows, rows > 2 { shown = shown.prefix(rows - 2) + ["  …"] }
+        let up = previous > 0 ? "\u{1B}[\(previous)A" : ""
+        write("\(up)\r\u{1B}[J\(shown.joined(separator: "\n"))\n", to: FileHandle.standardError)
+        return shown.count
+    }
+
     /// Whether a person sees standard error as it is written.
     static let isTerminal = isatty(FileHandle.standardError.fileDescriptor) == 1
 
