@@ -1,4 +1,5 @@
 import Foundation
+import SharedModel
 
 /// What keeps a coordinator from starting or going on.
 ///
@@ -52,6 +53,12 @@ package enum CoordinatorError: Error, Equatable, Sendable {
     case option(name: String, value: String, wanted: String)
     /// The sweep has no position, cell or worker of that name.
     case noSuchSubject(String)
+    /// No position has this value of an axis; `known` are the values that there are, unless they are many.
+    case noSuchValue(axis: String, value: String, known: [String])
+    /// No position has all the values that are asked for.
+    case noMatch
+    /// What somebody asks of a running coordinator is too long.
+    case longRequest(bytes: Int, limit: Int)
     /// A contact sheet could not be drawn.
     case drawing(problem: String)
     /// An opinion on an image can't be taken; the text says what to do.
@@ -117,6 +124,15 @@ extension CoordinatorError: CustomStringConvertible {
             "\(name) can't be “\(value)”; choose \(wanted)."
         case .noSuchSubject(let subject):
             "The sweep has no position, cell or worker “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells."
+        case .noSuchValue(let axis, let value, let known):
+            "The sweep has no \(axis) “\(Self.line(value))”; "
+                + (known.isEmpty
+                    ? "`tmdne export` lists what it has."
+                    : "it has " + known.map { "“\(Self.line($0))”" }.joined(separator: ", ") + ".")
+        case .noMatch:
+            "No position of the sweep is all of that at once; leave one of the options away."
+        case .longRequest(let bytes, let limit):
+            "What is to come first takes \(bytes) bytes to say, more than \(limit); name fewer values or positions at once."
         case .drawing(let problem):
             "The contact sheet could not be drawn (\(problem)); choose a smaller --tile or free some memory."
         case .review(let sentence):
@@ -128,6 +144,19 @@ extension CoordinatorError: CustomStringConvertible {
         case .store(let problem):
             "The database refused a transaction: \(problem); stop the coordinator and look with `tmdne check`."
         }
+    }
+
+    /// Whether somebody asked for what the sweep does not have, so that trying again is of no use.
+    var isRefusal: Bool {
+        switch self {
+        case .noSuchValue, .noSuchSubject, .noMatch: true
+        default: false
+        }
+    }
+
+    /// The beginning of a text that may be as long as a prompt.
+    private static func line(_ text: String) -> String {
+        WireText.line(text, longest: 80)
     }
 
     private static func folder(of path: String) -> String {

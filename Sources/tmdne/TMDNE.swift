@@ -24,7 +24,10 @@ struct TMDNE: AsyncParsableCommand {
                 name: "Several hosts", subcommands: [CoordinatorCommand.self, WorkerCommand.self, TokenCommand.self]),
             CommandGroup(
                 name: "A running sweep",
-                subcommands: [ExplainCommand.self, RetryCommand.self, PauseCommand.self, DrainCommand.self]),
+                subcommands: [
+                    ExplainCommand.self, PrioritiseCommand.self, RetryCommand.self, PauseCommand.self,
+                    DrainCommand.self,
+                ]),
             CommandGroup(
                 name: "Results",
                 subcommands: [

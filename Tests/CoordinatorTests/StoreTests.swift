@@ -433,7 +433,12 @@ struct StoreTests {
         for number in 1...120 {
             let identity = Bool.random(using: &random) ? Fixtures.ada : Fixtures.emmy
             let any = grants.randomElement(using: &random)
-            switch Int.random(in: 0..<9, using: &random) {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 9:
+                let positions = [Int.random(in: 0..<12, using: &random)]
+                let priority = Int.random(in: 0..<3, using: &random)
+                _ = try await fixture.store.prioritise(
+                    PriorityRequest(GridSelection(positions: positions), priority: priority))
             case 8:
                 guard let any else { continue }
                 let copy = try await fixture.store.copy(
@@ -472,6 +477,7 @@ struct StoreTests {
         }
         #expect(try await !fixture.store.isUnfinished())
         #expect(try await fixture.query("SELECT count(*) FROM image") == ["12"])
+        #expect(try await fixture.query("SELECT count(*) FROM shard WHERE priority > 0") == ["0"])
         try await fixture.checkInvariants()
     }
 }

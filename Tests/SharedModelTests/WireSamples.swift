@@ -100,13 +100,13 @@ enum WireSamples {
                 .report(
                     SweepStatus(
                         sweep: "s", state: .running, message: nil, positions: 3, cells: 2, done: 1, failed: 0,
-                        leased: 1, pending: 0, imagesPerMinute: 1.5, etaSeconds: nil,
+                        leased: 1, pending: 0, prioritised: 1, imagesPerMinute: 1.5, etaSeconds: nil,
                         workers: [
                             .init(name: "ada", device: "cpu", state: .working, done: 1, secondsPerImage: nil)
                         ], failures: [.init(cell: key, position: 1, reason: "r")])), 0x89,
                 #"{"cells":2,"done":1,"etaSeconds":null,"failed":0,"#
                     + #""failures":[{"cell":"\#(Self.key)","position":1,"reason":"r"}],"#
-                    + #""imagesPerMinute":1.5,"leased":1,"message":null,"pending":0,"positions":3,"#
+                    + #""imagesPerMinute":1.5,"leased":1,"message":null,"pending":0,"positions":3,"prioritised":1,"#
                     + #""state":"running","sweep":"s","#
                     + #""workers":[{"device":"cpu","done":1,"name":"ada","note":null,"rendering":null,"secondsPerImage":null,"state":"working"}]}"#
             ),

@@ -5,8 +5,8 @@ extension EndToEnd {
     /// What scripts rely on: the keys of the commands that write JSON.
     @Suite struct ContractTests {
         private static let statusKeys: Set = [
-            "state", "positions", "cells", "done", "failed", "leased", "pending", "imagesPerMinute", "etaSeconds",
-            "workers", "sweep", "message", "failures",
+            "state", "positions", "cells", "done", "failed", "leased", "pending", "prioritised", "imagesPerMinute",
+            "etaSeconds", "workers", "sweep", "message", "failures",
         ]
         private static let workerKeys: Set = [
             "name", "device", "state", "done", "secondsPerImage", "note", "rendering",

@@ -4,7 +4,8 @@ package import SharedModel
 
 /// Makes the database of a sweep again, from its sweep file and from what the images say of themselves.
 ///
-/// What only the database knew is lost: timings, verdicts, failures, the diary, and which worker delivered what.
+/// What only the database knew is lost: timings, verdicts, failures, priorities, the diary, and which worker delivered
+/// what.
 package struct SweepRebuild {
     /// A file under `images/` that is not taken.
     package struct Refusal: Equatable, Encodable, Sendable {

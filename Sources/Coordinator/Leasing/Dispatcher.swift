@@ -164,6 +164,7 @@ actor Dispatcher {
         for (fail, identity) in failures { await failed(fail, from: identity) }
         await write(overdue + ticked.ended)
         for request in directory.takeRequests() { await take(request) }
+        await takePriorities()
         await checkDisk()
         await writeMisfits()
         await countPending()
@@ -327,6 +328,17 @@ actor Dispatcher {
         case .pause: await pause(true)
         case .resume: await pause(false)
         case .drain: await drain("The sweep is drained.")
+        }
+    }
+
+    /// Has granted first what people want first.
+    private func takePriorities() async {
+        do {
+            for refusal in try await store.carryOutPriorities(of: directory) {
+                logger.warning("a request can't be carried out", metadata: ["reason": "\(refusal)"])
+            }
+        } catch {
+            await storageFailed(error)
         }
     }
 

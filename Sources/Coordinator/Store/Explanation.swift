@@ -55,6 +55,10 @@ private struct Explainer {
         case "leased": lines.append(try leased(cell["attempt"]))
         default: lines += try pending(cell, id: id)
         }
+        let priority = try shard.map { try self.priority(of: $0) } ?? 0
+        if priority > 0, ["leased", "pending"].contains(cell["state"] as String) {
+            lines.append("It is prioritised: its priority is \(priority), and 0 is the usual one.")
+        }
         return lines + (try history(of: cell, id: id))
     }
 
@@ -91,11 +95,7 @@ private struct Explainer {
         }
         var lines: [String] = []
         if let hindrance = try hindrance(of: cell) { lines.append(hindrance) }
-        let before = try db.count(
-            """
-            SELECT count(*) FROM cell WHERE state = 'pending' AND shard IS NOT NULL
-                AND (shard < ? OR shard = ? AND rank < ?)
-            """, [shard, shard, cell["rank"] as Int])
+        let before = try cellsBefore(cell, in: shard)
         lines.append(
             before == 0 ? "It is pending, the first in line." : "It is pending; \(before) cells come before it.")
         if cell["crashes"] as Int > 0 {
@@ -106,6 +106,31 @@ private struct Explainer {
             )
         }
         return lines
+    }
+
+    private func priority(of shard: Int64) throws -> Int {
+        try db.count("SELECT priority FROM shard WHERE id = ?", [shard])
+    }
+
+    /// How many pending cells come before one: those of a higher priority, and those that stand before it in the plan.
+    private func cellsBefore(_ cell: Row, in shard: Int64) throws -> Int {
+        let rank: Int = cell["rank"]
+        let priority = try self.priority(of: shard)
+        let prioritised = try db.count(
+            """
+            SELECT count(*) FROM shard CROSS JOIN cell ON cell.shard = shard.id
+            WHERE shard.priority > 0 AND state = 'pending' AND cell.shard IS NOT NULL AND (
+                shard.priority > :priority AND (:priority > 0 OR shard.id > :shard)
+                OR shard.priority = :priority AND (shard.id < :shard OR shard.id = :shard AND rank < :rank))
+            """, ["priority": priority, "shard": shard, "rank": rank])
+        guard priority == 0 else { return prioritised }
+        // Whatever stands before it in the plan does so with any priority.
+        let earlier = try db.count(
+            """
+            SELECT count(*) FROM cell WHERE state = 'pending' AND shard IS NOT NULL
+                AND (shard < :shard OR shard = :shard AND rank < :rank)
+            """, ["shard": shard, "rank": rank])
+        return prioritised + earlier
     }
 
     /// What keeps every pending cell, or this one, from being granted.

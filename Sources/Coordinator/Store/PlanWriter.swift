@@ -63,6 +63,7 @@ struct PlanWriter {
                 if let key = CellKey(hex: row["key"]) { known[key] = row["id"] }
             }
             try db.run("UPDATE cell SET shard = NULL WHERE shard IS NOT NULL")
+            try db.run("UPDATE shard SET priority = 0 WHERE priority > 0")
             try db.run("DELETE FROM position")
         }
         let firstShard = Int64(try db.count("SELECT coalesce(max(id) + 1, 0) FROM shard"))

@@ -23,6 +23,7 @@ enum Schema {
         migrator.registerMigration("previews") { db in
             for statement in previews { try db.execute(sql: statement) }
         }
+        migrator.registerMigration("priority") { db in try db.execute(sql: priority) }
         return migrator
     }()
 

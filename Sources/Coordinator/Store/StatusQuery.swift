@@ -20,13 +20,20 @@ enum StatusQuery {
         let leased = try db.count("SELECT count(*) FROM cell WHERE attempt IS NOT NULL AND shard IS NOT NULL")
         let failed = try db.count("SELECT count(*) FROM cell WHERE state = 'failed' AND shard IS NOT NULL")
         let undone = pending + leased
+        let prioritised = try db.count(
+            """
+            SELECT (SELECT count(*) FROM shard CROSS JOIN cell ON cell.shard = shard.id
+                    WHERE priority > 0 AND state = 'pending' AND cell.shard IS NOT NULL)
+                + (SELECT count(*) FROM cell CROSS JOIN shard ON shard.id = cell.shard
+                    WHERE attempt IS NOT NULL AND priority > 0)
+            """)
         let rate = isServed ? try imagesPerMinute(db, startedAt: sweep["started_at"], now: now) : nil
         return SweepStatus(
             sweep: sweep["name"],
             state: undone == 0 ? .done : isServed ? SweepStatus.State(rawValue: sweep["state"]) ?? .running : .stopped,
             message: isServed ? sweep["message"] : nil,
             positions: sweep["positions"], cells: cells, done: cells - undone - failed,
-            failed: failed, leased: leased, pending: pending, imagesPerMinute: rate,
+            failed: failed, leased: leased, pending: pending, prioritised: prioritised, imagesPerMinute: rate,
             etaSeconds: undone == 0 ? 0 : rate.map { Double(undone) / $0 * 60 },
             workers: try workers(db, isServed: isServed), failures: try failures(db))
     }

@@ -220,25 +220,30 @@ extension SweepStore {
                         AND unfit.requirement = (SELECT requirement FROM shard WHERE shard.id = cell.shard)))
         """
 
-    /// The first shard with a pending cell that the worker may have; those that killed workers come after all others, and
-    /// only for a worker that is free.
+    /// The first shard with a pending cell that the worker may have, the prioritised before the others; those that killed
+    /// workers come after all others, whatever their priority, and only for a worker that is free.
     private static func nextShard(
         for worker: Int64, notFailedBy avoided: Int64, isFree: Bool, _ db: Database
     ) throws -> Int64? {
         // From the shards to their cells, whatever the planner thinks: there may be a million cells that are not for it.
-        let source = try fittingRequirements(of: worker, db).map { fitting in
-            "shard CROSS JOIN cell ON cell.shard = shard.id AND shard.requirement IN (\(fitting))"
-        }
+        let fits = try fittingRequirements(of: worker, db).map { "AND shard.requirement IN (\($0))" }
+        let source = "shard CROSS JOIN cell ON cell.shard = shard.id \(fits ?? "")"
         for isHarmless in isFree ? [true, false] : [true] {
-            let shard = try db.row(
-                """
-                SELECT cell.shard FROM \(source ?? "cell")
-                WHERE state = 'pending' AND cell.shard IS NOT NULL
+            let condition = """
+                state = 'pending' AND cell.shard IS NOT NULL
                     AND NOT (\(isLeftToOthers))
                     \(isHarmless ? "AND crashes = 0 AND deaths < 2" : "")
-                ORDER BY \(source == nil ? "cell.shard" : "shard.id") LIMIT 1
+                """
+            // Each half follows an index of its own, and the second is not looked at when the first has a shard.
+            let shard = try db.row(
+                """
+                SELECT coalesce(
+                    (SELECT cell.shard FROM \(source) WHERE shard.priority > 0 AND \(condition)
+                        ORDER BY shard.priority DESC, shard.id LIMIT 1),
+                    (SELECT cell.shard FROM \(fits == nil ? "cell" : source) WHERE \(condition)
+                        ORDER BY \(fits == nil ? "cell.shard" : "shard.id") LIMIT 1)) AS shard
                 """, [avoided])
-            if let shard { return shard["shard"] }
+            if let found: Int64 = shard?["shard"] { return found }
         }
         return nil
     }

@@ -250,7 +250,7 @@ extension SweepStatus: WirePayload {
         let check = FieldCheck(frame: "report")
         for (count, field) in [
             (positions, "positions"), (cells, "cells"), (done, "done"), (failed, "failed"), (leased, "leased"),
-            (pending, "pending"),
+            (pending, "pending"), (prioritised ?? 0, "prioritised"),
         ] {
             try check.require(count >= 0, field, "0 or more")
         }

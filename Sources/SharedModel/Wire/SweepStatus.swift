@@ -100,6 +100,8 @@ package struct SweepStatus: Codable, Equatable, Sendable {
     package var failed: Int
     package var leased: Int
     package var pending: Int
+    /// Those of the leased and the pending that somebody wants first; `nil` from a coordinator that has no priorities.
+    package var prioritised: Int?
     /// Images of the last minutes; `nil` while nothing is known.
     package var imagesPerMinute: Double?
     /// Time that the cells still undone take at that rate; `nil` while nothing is known.
@@ -110,7 +112,8 @@ package struct SweepStatus: Codable, Equatable, Sendable {
 
     package init(
         sweep: String, state: State, message: String?, positions: Int, cells: Int, done: Int, failed: Int, leased: Int,
-        pending: Int, imagesPerMinute: Double?, etaSeconds: Double?, workers: [Worker], failures: [Failure]
+        pending: Int, prioritised: Int?, imagesPerMinute: Double?, etaSeconds: Double?, workers: [Worker],
+        failures: [Failure]
     ) {
         self.sweep = sweep
         self.state = state
@@ -121,6 +124,7 @@ package struct SweepStatus: Codable, Equatable, Sendable {
         self.failed = failed
         self.leased = leased
         self.pending = pending
+        self.prioritised = prioritised
         self.imagesPerMinute = imagesPerMinute
         self.etaSeconds = etaSeconds
         self.workers = workers
@@ -140,6 +144,7 @@ extension SweepStatus {
         try container.encode(failed, forKey: .failed)
         try container.encode(leased, forKey: .leased)
         try container.encode(pending, forKey: .pending)
+        try container.encode(prioritised, forKey: .prioritised)
         try container.encode(imagesPerMinute, forKey: .imagesPerMinute)
         try container.encode(etaSeconds, forKey: .etaSeconds)
         try container.encode(workers, forKey: .workers)

@@ -66,6 +66,9 @@ struct StatusCommand: AsyncParsableCommand {
         lines.append(
             "  \(status.positions) positions, \(status.cells) cells: \(status.done) done, \(status.leased) leased, "
                 + "\(status.pending) pending, \(status.failed) failed")
+        if let prioritised = status.prioritised, prioritised > 0 {
+            lines.append("  \(prioritised) of the leased and pending come first, for they are prioritised")
+        }
         for worker in status.workers {
             let speed = worker.secondsPerImage.map { ", \(ProgressText.rounded($0)) s an image" } ?? ""
             lines.append(

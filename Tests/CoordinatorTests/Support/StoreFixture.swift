@@ -94,6 +94,11 @@ final class StoreFixture: Sendable {
             """,
             "counts that do not add up":
                 "SELECT 1 FROM sweep WHERE cells <> (SELECT count(*) FROM cell WHERE shard IS NOT NULL)",
+            "priorities of what is over":
+                """
+            SELECT id FROM shard WHERE priority > 0
+            AND id NOT IN (SELECT shard FROM cell WHERE state IN ('pending', 'leased') AND shard IS NOT NULL)
+            """,
             "workers' counts": "SELECT 1 WHERE (SELECT sum(done) FROM worker) <> (SELECT count(*) FROM image)",
         ]
         for (name, sql) in rules {
