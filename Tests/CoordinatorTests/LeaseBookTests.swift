@@ -125,6 +125,18 @@ struct LeaseBookTests {
         #expect(book.granted(try Fixtures.lease(2), to: Fixtures.ada, on: 1, of: size, now: at(6))?.ending == .released)
     }
 
+    @Test("a hello overtaken by one of a later connection is out of date, as long as its worker is remembered")
+    func overtaken() throws {
+        var book = workingBook(try Fixtures.lease(1))
+        #expect(!book.isOutdated(2, of: Fixtures.ada) && !book.isOutdated(0, of: Fixtures.emmy))
+        _ = book.joined(Fixtures.ada, on: 3, naming: [try Fixtures.lease(1)], now: at(1))
+        #expect(book.isOutdated(2, of: Fixtures.ada) && !book.isOutdated(4, of: Fixtures.ada))
+        _ = book.left(Fixtures.ada, on: 3, saidGoodbye: false, now: at(2))
+        #expect(book.isOutdated(2, of: Fixtures.ada))
+        _ = ticks(&book, from: 2, to: 20)
+        #expect(!book.isOutdated(2, of: Fixtures.ada))
+    }
+
     @Test("beats without progress are revoked as stuck: late for a new worker, sooner for one whose pace is known")
     func stuck() throws {
         for (delivered, limit) in [(nil, 600), (1.0, 60), (20.0, 160)] as [(Double?, Int)] {
@@ -269,105 +281,5 @@ struct LeaseBookTests {
         for sample in 1...20 { pace.add(Double(sample), for: size) }
         #expect(pace.percentile95(for: size) == 19)
         #expect(pace.percentile95(for: WorkSize(width: 8, height: 64, steps: 4)) == nil)
-    }
-
-    @Test("in random histories every lease ends once, and none while its worker is heard and moving", arguments: 0..<50)
-    func randomHistory(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
-        var book = LeaseBook()
-        var model = HistoryModel()
-        for second in 0..<400 {
-            let now = at(Double(second))
-            let identity = [Fixtures.ada, Fixtures.emmy].randomElement(using: &random) ?? Fixtures.ada
-            model.step(&book, identity, second: second, now: now, size: size, random: &random)
-            let ticked = book.tick(now: now)
-            for ended in ticked.ended { model.expired(ended, second: second) }
-            for connection in ticked.silent { model.cut(connection) }
-            #expect(book.leases == model.live)
-        }
-        for second in 400..<480 {
-            for ended in book.tick(now: at(Double(second))).ended { model.expired(ended, second: 0) }
-        }
-        #expect(book.isEmpty)
-        #expect(model.ended.count == model.granted)
-        #expect(Set(model.ended).count == model.granted)
-    }
-}
-
-/// What a careful reader of the rules would remember about a history.
-private struct HistoryModel {
-    private struct Presence {
-        var connection: Int?
-        var heard = 0
-        var left = 0
-    }
-
-    private var presences: [String: Presence] = [:]
-    private var owners: [LeaseID: String] = [:]
-    private var nextConnection = 0
-    private(set) var granted = 0
-    private(set) var ended: [LeaseID] = []
-
-    var live: Set<LeaseID> { Set(owners.keys) }
-
-    mutating func step(
-        _ book: inout LeaseBook, _ identity: String, second: Int, now: ContinuousClock.Instant, size: WorkSize,
-        random: inout SplitMix
-    ) {
-        var presence = presences[identity] ?? Presence()
-        let mine = owners.filter { $0.value == identity }.keys.sorted { $0.hex < $1.hex }
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0:
-            nextConnection += 1
-            let named = mine.filter { _ in Bool.random(using: &random) }
-            let joined = book.joined(identity, on: nextConnection, naming: named, now: now)
-            #expect(joined.superseded == presence.connection)
-            #expect(joined.kept == named)
-            for ended in joined.ended { end(ended.lease) }
-            presence = Presence(connection: nextConnection, heard: second, left: second)
-        case 1:
-            guard let connection = presence.connection else { break }
-            let saidGoodbye = Bool.random(using: &random)
-            for ended in book.left(identity, on: connection, saidGoodbye: saidGoodbye, now: now) { end(ended.lease) }
-            presence.connection = nil
-            presence.left = second
-        case 2, 3:
-            granted += 1
-            guard let lease = try? Fixtures.lease(granted) else { break }
-            owners[lease] = identity
-            if book.granted(lease, to: identity, on: presence.connection ?? -1, of: size, now: now) != nil {
-                end(lease)
-            }
-        case 4:
-            guard let lease = mine.first else { break }
-            book.finished([lease])
-            end(lease)
-        default:
-            guard let connection = presence.connection else { break }
-            book.heard(identity, on: connection, at: now)
-            presence.heard = second
-        }
-        presences[identity] = presence
-    }
-
-    mutating func expired(_ lease: LeaseBook.Ended, second: Int) {
-        let presence = owners[lease.lease].flatMap { presences[$0] } ?? Presence()
-        if second > 0 {
-            let wasSilent = presence.connection != nil && second - presence.heard > 30
-            let wasAway = presence.connection == nil && second - presence.left >= 10
-            #expect(wasSilent || wasAway, "\(lease) at \(second)")
-        }
-        end(lease.lease)
-    }
-
-    mutating func cut(_ connection: Int) {
-        for (identity, presence) in presences where presence.connection == connection {
-            presences[identity]?.connection = nil
-        }
-    }
-
-    private mutating func end(_ lease: LeaseID) {
-        #expect(owners.removeValue(forKey: lease) != nil)
-        ended.append(lease)
     }
 }

@@ -68,6 +68,7 @@ final class CoordinatorSide {
     private let clock: VirtualClock
     private let settings: CoordinatorServer.Settings
     private let secret: JoinSecret
+    private let numbersConnections: Bool
     private let choices: Choices
     private let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
     private var store: SweepStore?
@@ -81,6 +82,7 @@ final class CoordinatorSide {
         directory = SweepDirectory(folder)
         self.secret = secret
         self.clock = clock
+        numbersConnections = scenario.protections.numbersConnections
         choices = Choices(seed: scenario.seed)
         var settings = CoordinatorServer.Settings(program: "simulation", exitsWhenDone: true)
         settings.freeBytes = { _ in .max }
@@ -97,6 +99,8 @@ final class CoordinatorSide {
         }
         if !scenario.protections.quarantines { settings.timeouts.quarantine.failures = .max }
         settings.copiesSlowLeases = scenario.protections.copiesSlowLeases
+        settings.adaptsShares = scenario.protections.adaptsShares
+        if !scenario.protections.saysFarewell { settings.farewell = .seconds(-1) }
         self.settings = settings
     }
 
@@ -154,9 +158,12 @@ final class CoordinatorSide {
         await dispatcher?.tick()
     }
 
-    func connected(_ id: Int) {
+    /// A connection comes in.
+    ///
+    /// Without its number it can't be told from the worker's others.
+    func connected(_ id: Int, of worker: Int) {
         guard let services else { return }
-        let line = SimulatedLine(id: id, clock: clock)
+        let line = SimulatedLine(id: numbersConnections ? id : worker, clock: clock)
         lines[id] = line
         runners[id] = SessionRunner(line, services)
     }

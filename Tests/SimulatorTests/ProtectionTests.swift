@@ -147,14 +147,49 @@ struct ProtectionTests {
 
     @Test("a fast host and a slow one end together: no more than one slow image after what is possible")
     func fairness() async throws {
-        let outcomes = try await outcomes { scenario in
-            (scenario.rows, scenario.guidances, scenario.paces) = (8, 9, [1, 10])
-        }
         // 72 cells at 1 + 1/10 images a second; workers join within 5 s, and an idle one asks again after 2 s.
-        let ideal = 72 / 1.1
-        for outcome in outcomes {
-            #expect(outcome.violations.isEmpty)
-            #expect(outcome.doneAfter < ideal + 10 + 5 + 2)
+        let limit = 72 / 1.1 + 10 + 5 + 2
+        var late: [Int] = []
+        for (isProtected, copies) in [(true, true), (true, false), (false, false)] {
+            let outcomes = try await outcomes { scenario in
+                (scenario.rows, scenario.guidances, scenario.paces) = (8, 9, [1, 10])
+                scenario.protections.adaptsShares = isProtected
+                scenario.protections.copiesSlowLeases = copies
+            }
+            #expect(outcomes.allSatisfy { $0.violations.isEmpty })
+            late.append(outcomes.count { $0.doneAfter >= limit })
+        }
+        // Without copies a slow host that comes first, and alone, keeps a whole shard for itself whatever the shares are.
+        #expect(late[0] == 0 && late[1] < late[2], "\(late)")
+    }
+
+    @Test(
+        "what comes late over a connection that its worker has given up costs the worker no lease",
+        arguments: [Scenario.Fault.duplicate, .reorder])
+    func lateConnections(fault: Scenario.Fault) async throws {
+        for isProtected in [true, false] {
+            let outcomes = try await outcomes { scenario in
+                scenario.paces = [5, 5]
+                (scenario.faults, scenario.between, scenario.trouble) = ([fault], 15, 100)
+                scenario.protections.numbersConnections = isProtected
+                scenario.protections.copiesSlowLeases = false
+            }
+            #expect(outcomes.allSatisfy { $0.violations.isEmpty })
+            let losses = outcomes.reduce(0) { $0 + $1.losses }
+            #expect(isProtected ? losses == 0 : losses > 0, "\(losses), \(isProtected)")
+        }
+    }
+
+    @Test("every worker hears of the end before the coordinator is gone; else it tries to come back for ever")
+    func farewell() async throws {
+        for isProtected in [true, false] {
+            let outcomes = try await outcomes { scenario in
+                scenario.paces = [1, 1, 2]
+                scenario.protections.saysFarewell = isProtected
+            }
+            #expect(outcomes.allSatisfy { $0.violations.isEmpty })
+            let untold = outcomes.reduce(0) { $0 + $1.untold }
+            #expect(isProtected ? untold == 0 : untold > 0, "\(untold), \(isProtected)")
         }
     }
 }

@@ -18,6 +18,10 @@ final class Simulation {
         var seconds = 0.0
         var events = 0
         var rendered: [CellKey] = []
+        /// Leases that workers lost before they had rendered their cells.
+        var losses = 0
+        /// Workers that did not know that the sweep was over when the coordinator ended.
+        var untold = 0
         /// Failures that workers reported.
         var failures = 0
         /// Sound cells that were parked, each as often as that happened.
@@ -48,6 +52,8 @@ final class Simulation {
         var workerLife: Int
         /// When the latest message in either direction arrives.
         var arrival = (up: 0.0, down: 0.0)
+        /// Until when the coordinator gets to nothing that came over it, nor to its end.
+        var heldUntil = 0.0
         /// Nothing that is sent from now on arrives.
         var isCut = false
         var isOpenAtWorker = true
@@ -72,6 +78,8 @@ final class Simulation {
     private var frozenUntil: [Double]
     private var coordinatorFrozenUntil = 0.0
     private var partitionedUntil: [Double]
+    /// How long the hello of each worker's next connection is held up.
+    private var straggling: [Double?]
     private var coordinatorLife = 0
     private var isOver = false
     private var retries = 0
@@ -91,6 +99,7 @@ final class Simulation {
         currentLink = workers.map { _ in nil }
         frozenUntil = workers.map { _ in 0 }
         partitionedUntil = workers.map { _ in 0 }
+        straggling = workers.map { _ in nil }
         blame = Blame(workers: workers.count)
     }
 
@@ -137,12 +146,12 @@ final class Simulation {
         case .connected(let link):
             guard let worker = links[link]?.worker, isCurrent(link) else { return }
             guard coordinator.isRunning else { return lose(link, why: "refused", within: 0.1) }
-            coordinator.connected(link)
-            blame.joined(worker)
+            coordinator.connected(link, of: worker)
             grant(workers[worker].connected(), to: worker)
         case .toCoordinator(let event, let link):
-            guard links[link]?.isCut == false else { return }
-            if isLater(.toCoordinator(event, link: link), than: coordinatorFrozenUntil) { return }
+            guard let it = links[link], !it.isCut else { return }
+            if isLater(.toCoordinator(event, link: link), than: max(coordinatorFrozenUntil, it.heldUntil)) { return }
+            if case .message(.hello) = event, isCurrent(link) { blame.joined(it.worker) }
             if await !coordinator.handle(event, on: link) {
                 collect()
                 planClosing(link, why: "closed")
@@ -153,7 +162,7 @@ final class Simulation {
             if case .grant(let it) = message { blame.received(it.lease, by: worker) }
             grant(workers[worker].received(message), to: worker)
         case .closedAtCoordinator(let link):
-            if isLater(event, than: coordinatorFrozenUntil) { return }
+            if isLater(event, than: max(coordinatorFrozenUntil, links[link]?.heldUntil ?? 0)) { return }
             await coordinator.closed(link)
         case .closedAtWorker(let link, let why):
             guard let worker = links[link]?.worker, isCurrent(link) else { return }
@@ -208,6 +217,7 @@ final class Simulation {
                 let isReachable = coordinator.isRunning && clock.now >= partitionedUntil[worker]
                 guard isReachable else { return lose(lastLink, why: "not reached", within: 10) }
                 agenda.plan(.connected(link: lastLink), at: clock.now + delay())
+                holdUp(lastLink)
             case .close:
                 guard let link = currentLink[worker] else { continue }
                 agenda.plan(.closedAtWorker(link: link, why: "closed"), at: clock.now)
@@ -274,6 +284,14 @@ final class Simulation {
         if isNoticed.down { agenda.plan(.closedAtWorker(link: id, why: why), at: clock.now + times.1) }
     }
 
+    /// Has what a new connection brings come late, if that is its lot; its worker gives it up before or soon after.
+    private func holdUp(_ id: Int) {
+        guard let worker = links[id]?.worker, let length = straggling[worker] else { return }
+        straggling[worker] = nil
+        links[id]?.heldUntil = clock.now + length
+        agenda.plan(.closedAtWorker(link: id, why: "reset"), at: clock.now + .random(in: 0.1...4, using: &random))
+    }
+
     /// Mostly milliseconds, now and then seconds.
     private func delay() -> Double {
         let isSlow = Int.random(in: 0..<20, using: &random) == 0
@@ -323,6 +341,19 @@ final class Simulation {
             lives[last] += 1
             if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
             currentLink[last] = nil
+        case .duplicate:
+            guard let link = currentLink[worker] else { return }
+            // A connection's task may be busy for as long, and what has come meanwhile waits.
+            let hold = Double.random(in: 1...20, using: &random)
+            let held = max(links[link]?.heldUntil ?? 0, clock.now + hold)
+            links[link]?.heldUntil = held
+            let end = clock.now + .random(in: 0...hold, using: &random)
+            agenda.plan(.closedAtWorker(link: link, why: "given up"), at: end)
+            if Bool.random(using: &random) { agenda.plan(.closedAtCoordinator(link: link), at: end) }
+        case .reorder:
+            straggling[worker] = .random(in: 1...20, using: &random)
+            guard let link = currentLink[worker] else { return }
+            lose(link, why: "reset", within: 1, isNoticed: (Bool.random(using: &random), true))
         case .clockJump:
             clock.setWall(by: .random(in: -604_800...604_800, using: &random))
         case .hang:
@@ -361,6 +392,7 @@ final class Simulation {
     private func concludeOrRetry() async throws {
         await coordinator.stop()
         coordinatorLife += 1
+        outcome.untold = workers.count(where: \.hopesForMore)
         for id in links.keys.sorted() { lose(id, why: "the coordinator has ended", within: 1) }
         let failed = Set(try coordinator.query("SELECT key FROM cell WHERE state = 'failed'"))
         let innocent = failed.subtracting([scenario.poison?.hex, scenario.badCell?.hex].compactMap(\.self))
@@ -412,6 +444,7 @@ final class Simulation {
                 outcome.violations.append("cell \(cell) was acknowledged to \(worker.number) and is not there")
             }
             outcome.rendered += worker.rendered
+            outcome.losses += worker.losses
         }
         outcome.failures = try coordinator.query("SELECT 1 FROM event WHERE text LIKE 'A cell failed%'").count
         outcome.attempts = try coordinator.query("SELECT state, reason FROM attempt ORDER BY id")

@@ -55,6 +55,8 @@ struct WorkerSide {
     private(set) var rendered: [CellKey] = []
     /// Cells that failed here and are sound.
     private(set) var failed: [CellKey] = []
+    /// Leases that were taken from it before it had rendered their cells.
+    private(set) var losses = 0
     private(set) var ending: SessionEnding?
     private var starts = 0
     /// What it was granted in this life.
@@ -71,6 +73,9 @@ struct WorkerSide {
     }
 
     var isRunning: Bool { session != nil }
+
+    /// Whether it is there and has not been told that nothing more is granted.
+    var hopesForMore: Bool { session?.isDraining == false }
 
     /// The cells of each lease that it has not lost.
     var held: [Set<CellKey>] { session?.leases.live.compactMap { grants[$0] } ?? [] }
@@ -251,6 +256,8 @@ struct WorkerSide {
         case .stopUpload: loaded = nil
         case .delete(let entry): spool.removeAll { $0.entry == entry }
         case .tell(.delivered(let cell, .stored, _)): acknowledged.append(cell)
+        case .tell(.lost(let lease)):
+            if grants[lease]?.isSubset(of: rendered) == false { losses += 1 }
         case .tell: break
         case .end(let ending):
             self.ending = ending

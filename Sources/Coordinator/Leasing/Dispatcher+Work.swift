@@ -36,6 +36,10 @@ extension Dispatcher {
             await storageFailed(error)
             return .refused(Refused(reason: "The coordinator can't write its database now.", isFinal: false))
         }
+        // A hello may be overtaken, on its way or while the database is asked.
+        guard !book.isOutdated(connection.id, of: hello.identity) else {
+            return .refused(Refused(reason: "This worker has come back on a newer connection.", isFinal: false))
+        }
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: surroundings.now())
         if let old = joined.superseded { guests.removeValue(forKey: old)?.connection.cut() }
         let granted = lives.joined(hello.identity, life: hello.life)
@@ -79,7 +83,9 @@ extension Dispatcher {
         do {
             switch book.allowance(for: identity, pending: pending, now: surroundings.now()) {
             case .nothing(let reason): return idle(reason)
-            case .cells(let limit): grant = try await grantCells(to: identity, limit: limit)
+            case .cells(let limit):
+                let size = settings.adaptsShares ? limit : WireLimits.grantedCells
+                grant = try await grantCells(to: identity, limit: size)
             }
             if grant == nil, let reason = try await store.hopelessness(of: identity) {
                 return .drain(

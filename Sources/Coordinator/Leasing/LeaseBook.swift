@@ -65,6 +65,8 @@ struct LeaseBook: Sendable {
     private struct Worker {
         /// `nil` while it is away.
         var connection: ConnectionID?
+        /// The latest that it was let in on.
+        var latest: ConnectionID?
         var heardAt: Instant
         /// When its leases expire unless it comes back; `nil` while it is connected.
         var deadline: Instant?
@@ -155,6 +157,11 @@ struct LeaseBook: Sendable {
         }
     }
 
+    /// Whether a worker was let in on a later connection than this one: what its hello says is out of date then.
+    func isOutdated(_ connection: ConnectionID, of identity: String) -> Bool {
+        workers[identity]?.latest.map { connection < $0 } ?? false
+    }
+
     /// A worker was let in and says which leases it still has.
     ///
     /// What it held and does not name is over: it lost it when it crashed, or never heard of it.
@@ -175,6 +182,7 @@ struct LeaseBook: Sendable {
         if !joined.ended.isEmpty { noteFailure(of: identity, now: now) }
         worker.suspects = [:]
         worker.connection = connection
+        worker.latest = connection
         worker.heardAt = now
         worker.progressAt = now
         worker.deadline = nil
@@ -320,10 +328,11 @@ struct LeaseBook: Sendable {
             guard var worker = workers[identity] else { continue }
             worker.heardAt = min(worker.heardAt + gap, now)
             worker.progressAt = min(worker.progressAt + gap, now)
-            worker.deadline = worker.deadline.map { max($0 + gap, end) }
+            // Who left since this process woke has a deadline that knows of no gap.
+            worker.deadline = worker.deadline.map { max(min($0 + gap, now + timeouts.grace), end) }
             workers[identity] = worker
         }
-        for identity in records.keys { records[identity]?.postpone(by: gap) }
+        for identity in records.keys { records[identity]?.postpone(by: gap, now: now) }
     }
 
     private func patience(with worker: Worker, called identity: String) -> Duration {

@@ -18,6 +18,8 @@ struct WorkerRecord: Sendable {
     private var failingSince: Instant?
     private var quarantines = 0
     private var isolatedUntil: Instant?
+    /// How long its latest quarantine was to be.
+    private var lastQuarantine = Duration.zero
 
     /// How often it failed since its latest image.
     var failuresInARow: Int { failures }
@@ -46,9 +48,9 @@ struct WorkerRecord: Sendable {
         guard failures >= rules.failures || isOnTrial, let othersDeliveredAt, othersDeliveredAt >= since else {
             return
         }
-        let length = min(rules.shortest * (1 << min(quarantines, 16)), rules.longest)
+        lastQuarantine = min(rules.shortest * (1 << min(quarantines, 16)), rules.longest)
         quarantines += 1
-        isolatedUntil = now + length
+        isolatedUntil = now + lastQuarantine
     }
 
     /// How long the worker is still left alone; `nil` when it may have cells.
@@ -56,8 +58,8 @@ struct WorkerRecord: Sendable {
         isolatedUntil.flatMap { $0 > now ? $0 - now : nil }
     }
 
-    /// Time of which nobody can know anything has passed.
-    mutating func postpone(by gap: Duration) {
-        isolatedUntil = isolatedUntil.map { $0 + gap }
+    /// Time of which nobody can know anything has passed; what began after it lasts no longer for that.
+    mutating func postpone(by gap: Duration, now: Instant) {
+        isolatedUntil = isolatedUntil.map { min($0 + gap, now + lastQuarantine) }
     }
 }

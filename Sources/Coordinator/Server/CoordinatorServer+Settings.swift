@@ -18,6 +18,8 @@ extension CoordinatorServer {
         /// Free space on the disk below which nothing is granted, in bytes.
         package var lowWaterBytes = 64 * 1024 * 1024
 
+        /// Whether a worker in company gets no more than its share, by its pace, of what is pending.
+        var adaptsShares = true
         /// Whether an idle worker near the end gets a copy of what another is slow with.
         var copiesSlowLeases = true
         /// How often a worker must beat, in seconds.
