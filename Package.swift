@@ -188,7 +188,7 @@ let package = Package(
         .testTarget(
             name: "WireTests",
             dependencies: [
-                "ChaosProxy", "Coordinator", "SharedModel", "TestSupport", "Worker",
+                "ChaosProxy", "Coordinator", "PNG", "SharedModel", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -57,6 +57,15 @@ struct DirectoryTests {
         }
     }
 
+    @Test("a file that can't be put in its place leaves nothing behind")
+    func unreplaceable() throws {
+        try directory.create()
+        // A folder stands there.
+        let path = directory.incoming.path
+        #expect(throws: CoordinatorError.self) { try DurableFile.replace(path, with: [1], mode: 0o600) }
+        #expect(!FileManager.default.fileExists(atPath: path + ".new"))
+    }
+
     @Test("a file that is no database is refused and left alone")
     func noDatabase() throws {
         try directory.create()

@@ -50,7 +50,7 @@ extension EndToEnd {
                 let codes = [try await coordinator.end(), try await large.end()]
                 #expect(codes == [0, 0], "\(coordinator.complaints)\(large.complaints)")
                 #expect(large.acknowledged.count == Self.sweep.cells)
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.positions)
+                try await SweepAudit(sandbox, "out").expectWhole(cells: Self.positions)
             }
         }
 

@@ -109,7 +109,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("workers are attached to hosts over ssh, and no command line holds the token", .timeLimit(.minutes(1)))
+        @Test("workers are attached to hosts over ssh, and no command line holds the token", .timeLimit(.minutes(3)))
         func attach() async throws {
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", SmallSweep().text)
@@ -144,7 +144,7 @@ extension EndToEnd {
                 }
                 try await sandbox.succeed("drain", "out")
                 #expect(try await coordinator.end() == 0)
-                try SweepAudit(sandbox, "out").expectWhole(cells: 10)
+                try await SweepAudit(sandbox, "out").expectWhole(cells: 10)
                 let calls = try String(contentsOfFile: sandbox.file("ssh.log"), encoding: .utf8)
                 #expect(!calls.contains("tmdne1_"))
                 for (input, host, problem) in [

@@ -76,11 +76,11 @@ extension EndToEnd {
                     let sentence = try #require(first.complaints.split(separator: "\n").last)
                     #expect(sentence.hasPrefix("Error: ") && sentence.hasSuffix("."), "\(sentence)")
                 }
-                if sandbox.exists("out/sweep.db"), (try? SweepAudit(sandbox, "out")) != nil {
-                    #expect(try SweepAudit(sandbox, "out").done.isSuperset(of: acknowledged))
+                if sandbox.exists("out/sweep.db"), let audit = try? SweepAudit(sandbox, "out") {
+                    try audit.expectKept(acknowledged)
                 }
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
-                try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(sweep)
                 Soak.record("\(fault.testDescription)", injectedBy: "`strace -e inject`", runs: 1, "whole")
             }
         }

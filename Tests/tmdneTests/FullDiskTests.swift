@@ -45,6 +45,25 @@ extension EndToEnd {
         }
 
         @Test(
+            "a disk that has room, but no more of it for the names of files, pauses the sweep, and more lets it end",
+            .enabled("mounting a small disk needs the right to mount") { SmallDisk.canBeMounted },
+            .timeLimit(.minutes(2)))
+        func outOfInodes() async throws {
+            try await Sandbox.with { sandbox in
+                let disk = try SmallDisk(in: sandbox, megabytes: 200, inodes: 120)
+                defer { disk.unmount() }
+                let run = try await Self.startUntilFull(in: sandbox) {}
+                let status = try await sandbox.succeed("status", "disk/out")
+                #expect(status.contains("small: disk-full\n"), "\(status)")
+                // Images were made until then.
+                let done = try SweepAudit(sandbox, "disk/out").done.count
+                #expect(done > 0 && done < Self.sweep.cells)
+                try disk.resize(megabytes: 200, inodes: 4000)
+                try await Self.expectEnd(of: run, in: sandbox)
+            }
+        }
+
+        @Test(
             "a worker whose spool has no room says so, and goes on when there is some",
             .enabled("mounting a small disk needs the right to mount") { SmallDisk.canBeMounted },
             .timeLimit(.minutes(2)))
@@ -64,7 +83,9 @@ extension EndToEnd {
                 try disk.empty()
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
                 #expect(try await worker.end() == 0, "\(worker.complaints)")
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.sweep.cells)
+                let audit = try SweepAudit(sandbox, "out")
+                try await audit.expectWhole(Self.sweep)
+                try audit.expectEmptySpools(below: "disk/cache")
                 Soak.record("full disk under the spool", injectedBy: "tmpfs of 4 MiB", runs: 1, "whole")
             }
         }
@@ -86,7 +107,7 @@ extension EndToEnd {
         private static func expectEnd(of run: Launched, in sandbox: Sandbox) async throws {
             let code = try await run.end()
             #expect(code == 0, "\(run.complaints)")
-            try SweepAudit(sandbox, "disk/out").expectWhole(cells: sweep.cells)
+            try await SweepAudit(sandbox, "disk/out").expectWhole(sweep)
             Soak.record("full disk under images and database", injectedBy: "tmpfs", runs: 1, "whole")
         }
     }
@@ -106,20 +127,22 @@ private struct SmallDisk {
         return true
     }
 
-    /// Mounts `disk` in a sandbox.
-    init(in sandbox: Sandbox, megabytes: Int) throws {
+    /// Mounts `disk` in a sandbox, with room for so many bytes and so many files and folders.
+    init(in sandbox: Sandbox, megabytes: Int, inodes: Int = 10_000) throws {
         let path = sandbox.file("disk")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try self.init(at: path, megabytes: megabytes)
+        try self.init(at: path, megabytes: megabytes, inodes: inodes)
     }
 
-    private init(at path: String, megabytes: Int) throws {
+    private init(at path: String, megabytes: Int, inodes: Int = 10_000) throws {
         self.path = path
-        try #require(mount("tmpfs", path, "tmpfs", 0, "size=\(megabytes)m") == 0, "mounting failed")
+        let size = "size=\(megabytes)m,nr_inodes=\(inodes)"
+        try #require(mount("tmpfs", path, "tmpfs", 0, size) == 0, "mounting failed")
     }
 
-    func resize(megabytes: Int) throws {
-        try #require(mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m") == 0)
+    func resize(megabytes: Int, inodes: Int = 10_000) throws {
+        let size = "size=\(megabytes)m,nr_inodes=\(inodes)"
+        try #require(mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), size) == 0)
     }
 
     /// Leaves not a byte of room.

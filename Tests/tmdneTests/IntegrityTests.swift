@@ -39,7 +39,7 @@ extension EndToEnd {
                 #expect(repaired.output.contains(#""kind" : "damaged""#) && repaired.output.contains(path))
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
                 let after = try SweepAudit(sandbox, "out")
-                try after.expectWhole(cells: Self.sweep.cells)
+                try await after.expectWhole(Self.sweep)
                 #expect(after.images == before.images)
                 try await sandbox.succeed("check", "out")
                 Soak.record(
@@ -202,7 +202,7 @@ extension EndToEnd {
                 _ = try await first.end()
                 try await sandbox.succeed(
                     "resume", "out", "--listen", "127.0.0.1:0", "--render-here", "--cache", "cache")
-                try SweepAudit(sandbox, "out").expectWhole(cells: 10)
+                try await SweepAudit(sandbox, "out").expectWhole(cells: 10)
                 try FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db"))
                 try await sandbox.succeed("rebuild", "out")
             }
@@ -243,7 +243,7 @@ extension EndToEnd {
                 let (second, _) = try await sandbox.coordinator("out", port)
                 #expect(try await second.end(within: .seconds(90)) == 0, "\(second.complaints)")
                 #expect(try await worker.end() == 0)
-                try SweepAudit(sandbox, "out").expectWhole(cells: sweep.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(sweep)
                 try await sandbox.succeed("check", "out")
                 Soak.record("older database under a live worker", injectedBy: "restored copy", runs: 1, "whole")
             }

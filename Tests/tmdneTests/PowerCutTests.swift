@@ -69,15 +69,18 @@ extension EndToEnd {
                     lost += try await disk.withCopy { path in
                         guard let audit = try? SweepAudit(sandbox, path) else { return acknowledged.count }
                         let check = try await sandbox.run("check", path, "--json")
-                        let damaged = check.output.contains(#""kind" : "damaged""#)
-                        let missing = check.output.contains(#""kind" : "missing""#)
-                        if wrapper.isEmpty { #expect(!damaged && !missing, "\(check.output)\(check.complaints)") }
+                        let isSound = ["damaged", "missing", "database"].allSatisfy { kind in
+                            !check.output.contains("\"kind\" : \"\(kind)\"")
+                        }
+                        if wrapper.isEmpty { #expect(isSound, "\(check.output)\(check.complaints)") }
                         return acknowledged.subtracting(audit.done).count
                     }
                 }
                 if wrapper.isEmpty {
                     #expect(try await coordinator.end(within: .seconds(120)) == 0, "\(coordinator.complaints)")
-                    try SweepAudit(sandbox, "disk/out").expectWhole(cells: sweep.cells)
+                    let audit = try SweepAudit(sandbox, "disk/out")
+                    try await audit.expectWhole(sweep)
+                    try audit.expectEmptySpools(below: "cache")
                 } else {
                     coordinator.killTraced()
                     _ = try await coordinator.end()

@@ -121,7 +121,7 @@ extension EndToEnd {
                 #expect(try SweepAudit(sandbox, "out").rows == before)
                 // The busy port came before the plan was written: the same command starts it.
                 try await sandbox.succeed("run", "other.yaml", "--output", "other")
-                try SweepAudit(sandbox, "other").expectWhole(cells: 10)
+                try await SweepAudit(sandbox, "other").expectWhole(cells: 10)
             }
         }
 

@@ -14,7 +14,7 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", sweep.text)
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
                 let first = try SweepAudit(sandbox, "out")
-                try first.expectWhole(cells: 10)
+                try await first.expectWhole(cells: 10)
                 let grants = try first.grants()
                 let dates = try Self.dates(of: first)
 
@@ -29,7 +29,7 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", sweep.text)
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out")
                 let edited = try SweepAudit(sandbox, "out")
-                try edited.expectWhole(cells: 15)
+                try await edited.expectWhole(cells: 15)
                 #expect(edited.rows.map(\.prompt) == sweep.prompts.flatMap { Array(repeating: $0, count: 5) })
                 #expect(edited.rows.allSatisfy { $0.attempts == 1 })
                 #expect(edited.images.filter { first.images[$0.key] != nil } == first.images)
@@ -48,7 +48,7 @@ extension EndToEnd {
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "shared")
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "alone", "--no-sharing")
                 let (shared, alone) = (try SweepAudit(sandbox, "shared"), try SweepAudit(sandbox, "alone"))
-                try shared.expectWhole(cells: sweep.cells)
+                try await shared.expectWhole(cells: sweep.cells)
                 #expect(shared.images == alone.images)
             }
         }

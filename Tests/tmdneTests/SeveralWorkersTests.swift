@@ -32,7 +32,8 @@ extension EndToEnd {
                 #expect(first == 0 && second == 0)
 
                 let audit = try SweepAudit(sandbox, "out")
-                try audit.expectWhole(cells: sweep.cells)
+                try await audit.expectWhole(sweep)
+                for cache in ["cache-ada", "cache-emmy"] { try audit.expectEmptySpools(below: cache) }
                 #expect(audit.rows.allSatisfy { $0.attempts == 1 })
                 let (byAda, byEmmy) = (Self.rendered(by: ada), Self.rendered(by: emmy))
                 #expect(byAda.count + byEmmy.count == sweep.cells, "no cell is rendered twice")

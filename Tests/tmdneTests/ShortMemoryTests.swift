@@ -35,7 +35,7 @@ extension EndToEnd {
                 let wide = try sandbox.start("worker", token, "--cache", "cache-2", "--verbose")
                 let codes = [try await coordinator.end(within: .seconds(120)), try await wide.end()]
                 #expect(codes == [0, 0], "\(coordinator.complaints)\(wide.complaints)")
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.large.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(cells: Self.large.cells)
             }
         }
 
@@ -47,7 +47,7 @@ extension EndToEnd {
                 let worker = try sandbox.start(["worker", token, "--cache", "cache"], behind: Self.narrow)
                 let codes = [try await coordinator.end(within: .seconds(60)), try await worker.end()]
                 #expect(codes == [0, 0], "\(worker.complaints)")
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.small.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(Self.small)
             }
         }
 
@@ -71,8 +71,8 @@ extension EndToEnd {
                 let codes = [try await coordinator.end(within: .seconds(60)), try await second.end()]
                 #expect(codes == [0, 0], "\(coordinator.complaints)\(second.complaints)")
                 let audit = try SweepAudit(sandbox, "out")
-                try audit.expectWhole(cells: Self.small.cells)
-                #expect(audit.done.isSuperset(of: first.acknowledged.union(second.acknowledged)))
+                try await audit.expectWhole(Self.small)
+                try audit.expectEmptySpools(below: "cache")
                 Soak.record("worker crashes", injectedBy: "signal \(signal)", runs: 1, "whole")
             }
         }

@@ -31,9 +31,7 @@ extension EndToEnd {
                     for worker in workers {
                         #expect(try await worker.end(within: .seconds(120)) == 0, "\(worker.complaints)")
                     }
-                    let audit = try SweepAudit(sandbox, "out")
-                    try audit.expectWhole(cells: Self.sweep.cells)
-                    #expect(audit.done.isSuperset(of: workers[0].acknowledged.union(workers[1].acknowledged)))
+                    try await SweepAudit(sandbox, "out").expectWhole(Self.sweep)
                 }
                 Soak.record(
                     "\(isCoordinator ? "coordinator" : "worker") stands still for \(pause)",
@@ -56,7 +54,7 @@ extension EndToEnd {
                 let second = try sandbox.start("worker", token, "--cache", "cache-2", "--verbose")
                 #expect(try await coordinator.end(within: .seconds(90)) == 0, "\(coordinator.complaints)")
                 #expect(try await second.end() == 0)
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.sweep.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(Self.sweep)
                 Soak.record("worker lost with its spool", injectedBy: "SIGKILL", runs: 1, "whole")
             }
         }
@@ -76,7 +74,7 @@ extension EndToEnd {
                 #expect(code == 1 || code == -SIGINT || code == 130, "\(code): \(run.complaints)")
                 try await sandbox.succeed("check", "out")
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
-                try SweepAudit(sandbox, "out").expectWhole(cells: Self.sweep.cells)
+                try await SweepAudit(sandbox, "out").expectWhole(Self.sweep)
                 Soak.record("two interrupts", injectedBy: "SIGINT", runs: 1, "whole")
             }
         }

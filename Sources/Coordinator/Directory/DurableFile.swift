@@ -45,7 +45,11 @@ enum DurableFile {
             unlink(temporary)
             throw error
         }
-        guard rename(temporary, path) == 0 else { throw error(path, "Replacing") }
+        guard rename(temporary, path) == 0 else {
+            let failure = error(path, "Replacing")
+            unlink(temporary)
+            throw failure
+        }
         try syncDirectory(parent(of: path))
     }
 

@@ -67,11 +67,12 @@ enum WireFixture {
     static func worker(
         _ token: JoinToken, in folder: String, link: ModelLink? = nil,
         makeEngine: @escaping @Sendable () throws -> any Engine = { NullEngine() }
-    ) -> WorkerService {
+    ) -> WatchedWorker {
         var configuration = WorkerService.Configuration(token: token, name: "ada", cache: "\(folder)/cache")
         configuration.shortestBackoff = .milliseconds(1)
         configuration.longestBackoff = .milliseconds(20)
-        return WorkerService(configuration, link: link, logger: logger, makeEngine: makeEngine)
+        let service = WorkerService(configuration, link: link, logger: logger, makeEngine: makeEngine)
+        return WatchedWorker(service, in: folder)
     }
 
     /// The token with parts of it replaced.
@@ -83,17 +84,9 @@ enum WireFixture {
             publicKeyHash: key ?? token.publicKeyHash)
     }
 
-    /// Checks that every cell has exactly one image whose file is what the database says.
+    /// Checks everything that must hold once the sweep is whole; see ``WireAudit``.
     static func expectWhole(_ folder: String, cells: Int) throws {
-        let directory = directory(folder)
-        let rows = try SweepReader(directory).rows()
-        #expect(rows.count == cells && rows.allSatisfy { $0.state == "done" })
-        for row in rows {
-            let path = try #require(row.image)
-            let bytes = try Data(contentsOf: directory.url.appending(path: path))
-            #expect(bytes.count > 8 && row.sha256 != nil)
-        }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.incoming.path) == [])
+        try WireAudit(folder).expectWhole(cells: cells)
     }
 
     /// Runs `body` with a new directory that is removed afterwards.

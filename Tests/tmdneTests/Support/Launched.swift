@@ -3,6 +3,8 @@ import Testing
 
 /// A process of the built program, its output in files.
 final class Launched {
+    /// What the program was asked for: `worker`, `run`.
+    let command: String
     private let process: Process
     private let output: String
     private let errors: String
@@ -12,6 +14,7 @@ final class Launched {
     init(
         _ arguments: [String], in sandbox: Sandbox, environment: [String: String], wrapper: [String] = [], number: Int
     ) throws {
+        command = arguments.first ?? ""
         output = try sandbox.write("logs/\(number).out", "")
         errors = try sandbox.write("logs/\(number).err", "")
         process = Process()
@@ -40,6 +43,8 @@ final class Launched {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    var isWorker: Bool { command == "worker" }
 
     var identifier: Int32 { process.processIdentifier }
 

@@ -4,10 +4,12 @@ import Testing
 /// A directory of a test's own, and the processes that it started in it.
 final class Sandbox {
     let path: String
-    private var launched: [Launched] = []
+    private(set) var launched: [Launched] = []
 
     private init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "tmdne-e2e-\(UUID().uuidString)").path
+        // As the kernel knows it, for who looks for processes in it.
+        let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
+        path = folder.appending(path: "tmdne-e2e-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
@@ -24,6 +26,10 @@ final class Sandbox {
             process.signal(SIGKILL)
             _ = try await process.end()
         }
+        // What outlives whoever started it was meant to end with it.
+        let orphans = sandbox.inhabitants
+        for orphan in orphans { kill(orphan, SIGKILL) }
+        #expect(orphans == [], "processes of the test outlived it")
         try FileManager.default.removeItem(atPath: sandbox.path)
         try result.get()
     }
