@@ -32,7 +32,7 @@ extension EndToEnd {
             static func lives(hours: Double) -> Course {
                 Course(
                     sweep: SmallSweep(
-                        prompts: (0..<6).map { "p\($0)" }, guidances: hours < 0.5 ? 120 : 500, steps: 12),
+                        prompts: (0..<6).map { "p\($0)" }, guidances: hours < 0.5 ? 300 : 500, steps: 12),
                     faults: Fault.allCases.filter { $0 != .killCoordinator }, mortal: 1...1, pause: 500...3000)
             }
         }
