@@ -98,7 +98,9 @@ def main():
     network.eval()
     print(f"autoencoder: {psnr(pipeline.vae, 400):.2f} dB on held-out scenes without effects")
     attributes(pipeline, network, args.count, args.guidance)
-    negative(pipeline, network, args.count, 1.5)
+    # At the usual guidance little comes unasked: twice the prompts, and lower ones too.
+    for guidance in (1.5, 2.5, args.guidance):
+        negative(pipeline, network, 2 * args.count, guidance)
 
 
 if __name__ == "__main__":

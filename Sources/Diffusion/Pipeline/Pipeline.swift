@@ -83,11 +83,11 @@ package final class Pipeline {
             if let shared, isSharing {
                 work = shared
             } else {
-                let sharers = isSharing ? row.guidances.indices : indices.startIndex..<indices.endIndex
+                let sharers = isSharing ? row.guidances.count : indices.count
                 let isGuided = (isSharing ? row.guidances : indices.map { row.guidances[$0] }).contains(
                     where: isGuiding)
-                work = try encode(row, sampler: sampler, isGuided: isGuided, sharers: sharers.count)
-                let goesOn = try painter.begin(&work, sharers: sharers.count) { step in
+                work = try encode(row, sampler: sampler, isGuided: isGuided, sharers: sharers)
+                let goesOn = try painter.begin(&work, sharers: sharers) { step in
                     progress(RowProgress(indices: indices, step: step, steps: sampler.stepCount))
                 }
                 guard goesOn else { return }

@@ -8,8 +8,8 @@ struct RebuildCommand: AsyncParsableCommand {
         abstract: "Makes a lost or damaged database again, from the sweep file and the images.",
         discussion: """
             Every image says which cell it shows; those that are whole are kept, the others are named. Timings, verdicts, \
-            failures and priorities were in the database alone and are lost. A sound database is never touched, and a damaged one is \
-            kept beside the new one.
+            failures and priorities were in the database alone and are lost. A sound database is never touched, and a damaged \
+            one is kept beside the new one.
             """)
 
     @Argument(help: "The directory of the sweep.")

@@ -10,8 +10,8 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Joins many workers that render nothing, to measure what a coordinator bears.",
         discussion: """
-            The images are noise of the cells' sizes, and may take each worker another time. The coordinator is a real one, started in another terminal on a \
-            directory that is thrown away afterwards:
+            The images are noise of the cells' sizes, and may take each worker another time. The coordinator is a real \
+            one, started in another terminal on a directory that is thrown away afterwards:
 
             tmdne coordinator load.yaml --output /tmp/load
             tmdne simulate tmdne1_… --workers 1000 --duration 30

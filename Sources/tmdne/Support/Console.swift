@@ -26,7 +26,9 @@ enum Console {
     static func redraw(_ lines: [String], over previous: Int) -> Int {
         var size = winsize()
         let isKnown = ioctl(FileHandle.standardError.fileDescriptor, UInt(TIOCGWINSZ), &size) == 0
-        let (rows, columns) = isKnown ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
+        // A terminal may not know its own size, and say 0.
+        let (rows, columns) =
+            isKnown && size.ws_row > 0 && size.ws_col > 0 ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
         var shown = lines.map { String($0.prefix(max(columns - 1, 1))) }
         if shown.count >= rows, rows > 2 { shown = shown.prefix(rows - 2) + ["  …"] }
         let up = previous > 0 ? "\u{1B}[\(previous)A" : ""
