@@ -53,30 +53,21 @@ TMDNE_INLINE void store_sums(float *sums, size_t stride, int halves) {
     _tile_stored(3, below + LANES, stride * sizeof(float));
 }
 
-// Adds the products of 32 rows, `stride` numbers apart, with two panels, or with the left one where there is one half; their
-// steps are `next` numbers apart and their pairs of inputs `pair`.
+// Adds the products of a step's inputs: of 32 rows, `stride` numbers apart, with two panels, or with the left one where there is
+// one half; the panels' pairs of inputs are `pair` numbers apart.
+//
+// A tile is loaded right before it is needed first: with all four loaded at once the products wait longer.
 TMDNE_INLINE void add_products(
-    const uint16_t *rows, size_t stride, const uint16_t *left, const uint16_t *right, size_t next, size_t pair,
-    size_t steps, int halves) {
+    const uint16_t *rows, size_t stride, const uint16_t *left, const uint16_t *right, size_t pair, int halves) {
     const uint16_t *below = rows + TILE_ROWS * stride;
-    if (halves == 1) {
-        for (size_t step = 0; step < steps; step++) {
-            _tile_loadd(4, rows + step * TILE_DEPTH, stride * sizeof(uint16_t));
-            _tile_loadd(6, left + step * next, pair * sizeof(uint16_t));
-            _tile_loadd(5, below + step * TILE_DEPTH, stride * sizeof(uint16_t));
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(2, 5, 6);
-        }
-        return;
-    }
-    for (size_t step = 0; step < steps; step++) {
-        _tile_loadd(4, rows + step * TILE_DEPTH, stride * sizeof(uint16_t));
-        _tile_loadd(6, left + step * next, pair * sizeof(uint16_t));
-        _tile_loadd(5, below + step * TILE_DEPTH, stride * sizeof(uint16_t));
-        _tile_loadd(7, right + step * next, pair * sizeof(uint16_t));
-        _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(4, rows, stride * sizeof(uint16_t));
+    _tile_loadd(6, left, pair * sizeof(uint16_t));
+    _tile_dpbf16ps(0, 4, 6);
+    if (halves == 2) {
+        _tile_loadd(7, right, pair * sizeof(uint16_t));
         _tile_dpbf16ps(1, 4, 7);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
     }
+    _tile_loadd(5, below, stride * sizeof(uint16_t));
+    if (halves == 2) _tile_dpbf16ps(3, 5, 7);
+    _tile_dpbf16ps(2, 5, 6);
 }

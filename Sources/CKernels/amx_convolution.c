@@ -1,7 +1,8 @@
 // 3x3 convolutions in bfloat16 on AMX: at each tap a product of the pixels, whose rows are read where they lie in the picture.
 //
-// The picture is rounded into planes with a pixel of padding all around. A result's pixel is counted through the rows of
-// a plane, so that it lies as far from that of a tap wherever it is; the few that are counted in the padding are dropped.
+// The picture is rounded into planes with a pixel of padding all around, a plane for each 32 of its channels, so that neighbouring
+// pixels are a tile of 1 KiB in one piece. A result's pixel is counted through the rows of a plane, so that it lies as far from that
+// of a tap wherever it is; the few that are counted in the padding are dropped.
 #if defined(__x86_64__)
 #include "CKernels.h"
 #include "parallel.h"
@@ -14,7 +15,10 @@
 #include "amx_product.h"
 #include "bfloat_dispatch.h"
 
-enum { PLANE_NUMBERS = 4 << 20 };  // of planes that are in memory at once
+enum {
+    PLANE_NUMBERS = 4 << 20,  // of planes that are in memory at once
+    FILLED_VECTORS = 32,      // of channels that are prepared side by side
+};
 
 struct planes {
     const struct tmdne_convolution *c;
@@ -24,6 +28,7 @@ struct planes {
     size_t first_image, images, first, rows;  // rows of the result
     size_t plane_rows, plane_width, out_height, out_width;
     size_t image_blocks, task_rows;
+    int streams;
 };
 
 TMDNE_INLINE size_t plane_rows_of(const struct tmdne_convolution *c, size_t rows) { return c->stride * (rows - 1) + 3; }
@@ -41,34 +46,43 @@ TMDNE_INLINE struct planes planes_of(const struct tmdne_convolution *c) {
     return p;
 }
 
-// One row of a plane.
+// Numbers of a plane.
+TMDNE_INLINE size_t plane_numbers(const struct planes *p) { return p->plane_rows * p->plane_width * TILE_DEPTH; }
+
+// One row of an image's planes.
 TMDNE_INLINE void fill_row(const struct planes *p, size_t image, size_t row) {
     const struct tmdne_convolution *c = p->c;
-    uint16_t *y = p->numbers + (image * p->plane_rows + row) * p->plane_width * c->inputs;
+    size_t plane = plane_numbers(p), end = c->inputs / TILE_DEPTH * plane;
+    uint16_t *y = p->numbers + image * end + row * p->plane_width * TILE_DEPTH;
     // Unsigned, so that what lies before the first is beyond the last.
     size_t source = p->first * c->stride + row - 1, line = c->width * c->inputs, factor = c->doubled ? 2 : 1;
     if (source >= c->height) {
-        memset(y, 0, p->plane_width * c->inputs * sizeof(uint16_t));
+        for (size_t i = 0; i < end; i += plane) memset(y + i, 0, p->plane_width * TILE_DEPTH * sizeof(uint16_t));
         return;
     }
-    memset(y, 0, c->inputs * sizeof(uint16_t));
-    memset(y + c->inputs + line, 0, c->inputs * sizeof(uint16_t));
-    y += c->inputs, image += p->first_image;
+    for (size_t i = 0; i < end; i += plane) {
+        memset(y + i, 0, TILE_DEPTH * sizeof(uint16_t));
+        memset(y + i + (c->width + 1) * TILE_DEPTH, 0, TILE_DEPTH * sizeof(uint16_t));
+    }
+    y += TILE_DEPTH, image += p->first_image;
     const float *x = c->x + (image * c->height / factor + source / factor) * line / factor;
-    if (!c->statistics && factor == 1) return narrow_row(x, y, line, line);
     const double *factors = c->statistics ? c->statistics + image * 2 * c->inputs : NULL;
-    for (size_t i = 0; i < c->inputs; i += LANES) {
-        f32x16 scale = TMDNE_SPLAT(1.0f), offset = {0};
-        for (size_t lane = 0; factors && lane < LANES; lane++) {
-            scale[lane] = (float)factors[i + lane];
-            offset[lane] = (float)factors[c->inputs + i + lane];
+    for (size_t first = 0; first < c->inputs; first += FILLED_VECTORS * LANES) {
+        size_t left = c->inputs - first, channels = left < FILLED_VECTORS * LANES ? left : FILLED_VECTORS * LANES;
+        f32x16 scales[FILLED_VECTORS], offsets[FILLED_VECTORS];
+        for (size_t i = 0; factors && i < channels; i++) {
+            scales[i / LANES][i % LANES] = (float)factors[first + i];
+            offsets[i / LANES][i % LANES] = (float)factors[c->inputs + first + i];
         }
+        // Pixel by pixel, as they lie in memory.
         for (size_t pixel = 0; pixel < c->width; pixel++) {
-            f32x16 v;
-            load16(&v, x + pixel / factor * c->inputs + i);
-            v = v * scale + offset;
-            if (c->silu) swish16(&v, 1.0f);
-            narrow16(y + pixel * c->inputs + i, &v);
+            for (size_t i = 0; i < channels; i += LANES) {
+                f32x16 v;
+                load16(&v, x + pixel / factor * c->inputs + first + i);
+                if (factors) v = v * scales[i / LANES] + offsets[i / LANES];
+                if (c->silu) swish16(&v, 1.0f);
+                narrow16(y + (first + i) / TILE_DEPTH * plane + pixel * TILE_DEPTH + i % TILE_DEPTH, &v);
+            }
         }
     }
 }
@@ -83,8 +97,9 @@ static void convolve_tasks(const void *context, size_t begin, size_t end) {
     const struct tmdne_convolution *c = p->c;
     size_t places[TASK_ROWS], positions = p->rows * p->plane_width, panels = panels_of(c->outputs);
     struct factors factors = {
-        .panels = c->panels, .stride = c->stride * c->inputs, .tap_count = 9, .steps = c->inputs / TILE_DEPTH};
-    for (size_t tap = 0; tap < 9; tap++) factors.taps[tap] = (tap / 3 * p->plane_width + tap % 3) * c->inputs;
+        .panels = c->panels, .stride = c->stride * TILE_DEPTH, .depth = plane_numbers(p), .tap_count = 9,
+        .steps = c->inputs / TILE_DEPTH};
+    for (size_t tap = 0; tap < 9; tap++) factors.taps[tap] = (tap / 3 * p->plane_width + tap % 3) * TILE_DEPTH;
     set_tiles_up();
     for (size_t task = begin; task < end; task++) {
         size_t block = task % p->sharing.blocks, panel = task / p->sharing.blocks * p->sharing.group_panels;
@@ -95,9 +110,10 @@ static void convolve_tasks(const void *context, size_t begin, size_t end) {
             size_t row = (top + i) / p->plane_width, column = (top + i) % p->plane_width;
             places[i] = column < p->out_width ? ((origin + row) * p->out_width + column) * c->outputs : NOWHERE;
         }
-        factors.rows = p->numbers + (image * p->plane_rows * p->plane_width + top * c->stride) * c->inputs;
-        multiply_rows(&p->p, &factors, places, count, panel, last < panels ? last : panels);
+        factors.rows = p->numbers + image * factors.steps * factors.depth + top * factors.stride;
+        multiply_rows(&p->p, &factors, places, count, panel, last < panels ? last : panels, p->streams);
     }
+    if (p->streams) _mm_sfence();
     release_tiles();
 }
 
@@ -114,6 +130,7 @@ void tmdne_convolve_bfloats_amx(const struct tmdne_convolution *c) {
     p.p = (struct tmdne_product){
         .bias = c->bias, .residual = c->residual, .y = c->y, .outputs = c->outputs, .activation = TMDNE_IDENTITY};
     p.numbers = (uint16_t *)c->scratch;
+    p.streams = is_streamed(&p.p, c->images * p.out_height * p.out_width);
     for (p.first_image = 0; p.first_image < c->images; p.first_image += images) {
         p.images = c->images - p.first_image < images ? c->images - p.first_image : images;
         for (p.first = 0; p.first < p.out_height; p.first += rows) {

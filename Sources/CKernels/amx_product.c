@@ -21,6 +21,7 @@ struct rounded {
     struct sharing sharing;
     uint16_t *numbers;
     size_t task_rows;
+    int streams;
 };
 
 TMDNE_INLINE size_t rounded_rows(size_t rows, size_t inputs) {
@@ -51,10 +52,11 @@ static void multiply_tasks(const void *context, size_t begin, size_t end) {
         for (size_t row = 0; row < count; row++) places[row] = (top + row) * outputs;
         if (!p->narrow_x && r->sharing.groups == 1) round_rows(r, top, top + count);
         struct factors factors = {
-            .rows = r->numbers + top * p->inputs, .panels = p->panels, .stride = p->inputs, .tap_count = 1,
-            .steps = p->inputs / TILE_DEPTH};
-        multiply_rows(p, &factors, places, count, panel, last < panels ? last : panels);
+            .rows = r->numbers + top * p->inputs, .panels = p->panels, .stride = p->inputs, .depth = TILE_DEPTH,
+            .tap_count = 1, .steps = p->inputs / TILE_DEPTH};
+        multiply_rows(p, &factors, places, count, panel, last < panels ? last : panels, r->streams);
     }
+    if (r->streams) _mm_sfence();
     release_tiles();
 }
 
@@ -68,7 +70,7 @@ void tmdne_multiply_bfloats_amx(const struct tmdne_product *p) {
     if (p->narrow_x) most = p->rows;
     size_t outputs = p->gated ? p->outputs / 2 : p->outputs;
     for (size_t first = 0; first < p->rows; first += most) {
-        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, 0};
+        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, 0, is_streamed(p, p->rows)};
         r.p.rows = p->rows - first < most ? p->rows - first : most;
         r.p.x = (const float *)p->x + first * p->inputs;
         r.p.y = (char *)p->y + first * outputs * (p->narrow_y ? sizeof(uint16_t) : sizeof(float));

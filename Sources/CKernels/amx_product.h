@@ -3,14 +3,18 @@
 #include "amx.h"
 #include "product.h"
 
-enum { TASK_ROWS = 384, MOST_TAPS = 9 };
+enum {
+    TASK_ROWS = 384,
+    MOST_TAPS = 9,
+    STREAMED_FLOATS = 512 << 10,  // 2 MiB, the second level of cache
+};
 #define NOWHERE ((size_t)-1)
 
 // The rows of a task, and the panels that they meet. A row is that of a product, or a pixel of a convolution, whose inputs
 // are those of several neighbours: of each tap.
 struct factors {
     const uint16_t *rows, *panels;
-    size_t stride;           // numbers from a row to the next
+    size_t stride, depth;    // numbers from a row to the next, and from a step's inputs to those of the next
     size_t taps[MOST_TAPS];  // numbers from a row to that of a tap
     size_t tap_count;
     size_t steps;  // of a tap's inputs
@@ -35,9 +39,16 @@ TMDNE_INLINE struct sharing share(size_t blocks, size_t panels) {
     return (struct sharing){blocks, (panels + group_panels - 1) / group_panels, group_panels};
 }
 
+// Whether a result is stored past the caches: one that they could not hold, or it would drive the factors out of them. Who
+// stores so ends with a fence.
+TMDNE_INLINE int is_streamed(const struct tmdne_product *p, size_t rows) {
+    return !p->narrow_y && p->outputs % LANES == 0 && (uintptr_t)p->y % 64 == 0 && rows * p->outputs >= STREAMED_FLOATS;
+}
+
 // Bias, residual and activation of the sums of two panels, or of one if there is one half.
 TMDNE_INLINE void finish_rows(
-    const struct tmdne_product *p, const float *sums, const size_t *places, size_t rows, size_t panel, size_t halves) {
+    const struct tmdne_product *p, const float *sums, const size_t *places, size_t rows, size_t panel, size_t halves,
+    int streams) {
     for (size_t r = 0; r < rows; r++) {
         if (places[r] == NOWHERE) continue;
         for (size_t half = 0; half < halves; half++) {
@@ -45,7 +56,8 @@ TMDNE_INLINE void finish_rows(
             size_t column = (panel + half) * LANES, left = p->outputs - column, lanes = left < LANES ? left : LANES;
             load16(&sum, sums + r * BLOCK_OUTPUTS + half * LANES);
             finish(p, &sum, places[r] + column, column, lanes);
-            put16(p->y, places[r] + column, &sum, lanes, p->narrow_y);
+            if (streams) _mm512_stream_ps((float *)p->y + places[r] + column, (__m512)sum);
+            else put16(p->y, places[r] + column, &sum, lanes, p->narrow_y);
         }
     }
 }
@@ -69,13 +81,26 @@ TMDNE_INLINE void finish_gated(
     }
 }
 
+// Adds the products of a block of rows with two panels, or with the left one where there is one half. The taps of a step follow
+// each other, since those of neighbouring pixels read the same rows.
+TMDNE_INLINE void add_block(
+    const struct factors *f, const uint16_t *rows, const uint16_t *left, const uint16_t *right, int halves) {
+    for (size_t step = 0; step < f->steps; step++) {
+        for (size_t tap = 0; tap < f->tap_count; tap++) {
+            size_t place = (tap * f->steps + step) * TILE_PANEL;
+            add_products(
+                rows + step * f->depth + f->taps[tap], f->stride, left + place, right + place, 2 * LANES, halves);
+        }
+    }
+}
+
 // Multiplies the `count` rows with the panels first ..< last; the result of row r begins at places[r], or is not wanted.
 // Gated products have panels of values, which meet their gates' as well.
 TMDNE_INLINE void multiply_rows(
     const struct tmdne_product *p, const struct factors *f, const size_t *places, size_t count, size_t first,
-    size_t last) {
+    size_t last, int streams) {
     float sums[BLOCK_ROWS * BLOCK_OUTPUTS] __attribute__((aligned(64)));
-    size_t tap_numbers = f->steps * TILE_PANEL, panel_numbers = f->tap_count * tap_numbers;
+    size_t panel_numbers = f->tap_count * f->steps * TILE_PANEL;
     size_t step = p->gated ? 1 : 2, gates = p->outputs / 2 / LANES;
     for (size_t panel = first; panel < last; panel += step) {
         const uint16_t *left = f->panels + panel * panel_numbers;
@@ -83,14 +108,12 @@ TMDNE_INLINE void multiply_rows(
         int halves = p->gated || panel + 1 < last ? 2 : 1;
         for (size_t top = 0; top < count; top += BLOCK_ROWS) {
             clear_sums();
-            for (size_t tap = 0; tap < f->tap_count; tap++)
-                add_products(
-                    f->rows + top * f->stride + f->taps[tap], f->stride, left + tap * tap_numbers,
-                    right + tap * tap_numbers, TILE_PANEL, 2 * LANES, f->steps, halves);
+            if (halves == 2) add_block(f, f->rows + top * f->stride, left, right, 2);
+            else add_block(f, f->rows + top * f->stride, left, right, 1);
             store_sums(sums, BLOCK_OUTPUTS, halves);
             size_t rows = count - top < BLOCK_ROWS ? count - top : BLOCK_ROWS;
             if (p->gated) finish_gated(p, sums, places + top, rows, panel * LANES);
-            else finish_rows(p, sums, places + top, rows, panel, halves);
+            else finish_rows(p, sums, places + top, rows, panel, halves, streams);
         }
     }
 }

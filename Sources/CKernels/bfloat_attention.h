@@ -99,8 +99,10 @@ TMDNE_INLINE void meet_columns(
         int halves = v + 1 < vectors ? 2 : 1;
         if (is_adding) load_sums(c, c_stride, halves);
         else clear_sums();
-        add_products(
-            a, a_stride, b.first, right, TILE_DEPTH / 2 * b.row, b.row, (pairs * 2 + DEPTH - 1) / DEPTH, halves);
+        size_t steps = (pairs * 2 + DEPTH - 1) / DEPTH, next = TILE_DEPTH / 2 * b.row;
+        for (size_t step = 0; step < steps; step++)
+            add_products(
+                a + step * TILE_DEPTH, a_stride, b.first + step * next, right + step * next, b.row, halves);
         store_sums(c, c_stride, halves);
     }
 }
