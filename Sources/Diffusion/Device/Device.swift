@@ -23,6 +23,13 @@ package protocol Device: AnyObject {
     /// Gives memory that no tensor uses back to the system; called where sizes are about to change.
     func trim()
 
+    /// Says whether what one network leaves in the device's buffers stays there for its next run while another network runs. It
+    /// does unless this is called; otherwise all of it is given back, and the next run waits for fresh memory.
+    func keepBuffers(_ areKept: Bool)
+
+    /// Says that another network runs next: see ``keepBuffers(_:)``.
+    func changeNetwork()
+
     /// Lets the layers' packed weights take so many bytes; what is beyond is read from the model's files at each use, which
     /// changes no number. There is no limit unless this is called.
     func keepWeights(bytes: Int)

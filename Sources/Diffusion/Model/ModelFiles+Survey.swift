@@ -3,9 +3,10 @@
 package struct MemoryNeed: Equatable, Sendable {
     /// Weights as they are packed for computing, when the most memory is taken.
     package let weights: Int
-    /// With all weights packed in memory: the fastest way.
+    /// With all weights packed in memory, and all buffers kept for the next picture: the fastest way.
     package let total: Int
-    /// With weights that are read from the model's file whenever their layer runs, in the precision that they have there.
+    /// With weights that are read from the model's file whenever their layer runs, in the precision that they have there, and
+    /// buffers that are given back where another network takes over.
     package let least: Int
 
     /// What another device in the same process takes, its compiled primitives left out.
@@ -43,9 +44,10 @@ extension ModelFiles {
         let batch = 2 * min(cells, BatchPlan.cellsAtOnce(config, width: width, height: height))
         // The picture as floats, once more for rounding, and as bytes.
         let picture = width * height * 3 * (2 * MemoryLayout<Float>.stride + 1)
-        let meters = try [Int.max, 0].map { allowance in
+        let meters = try [true, false].map { keepsAll in
             let model = try SurveyedModel(self, precision: precision, preview: preview)
-            model.device.keepWeights(bytes: allowance)
+            model.device.keepWeights(bytes: keepsAll ? .max : 0)
+            model.device.keepBuffers(keepsAll)
             try model.render(width: width, height: height, batch: batch)
             return model.device.meter
         }
@@ -102,13 +104,12 @@ private struct SurveyedModel {
         _ = try unet(
             device.upload([], shape: shape), timestep: 500,
             guidances: unet.readsGuidance ? Array(repeating: 1, count: batch) : [], context: context)
-        let isLarge = Pipeline.isLarge(width: width, height: height)
         let latents = [Float](repeating: 0, count: shape.dropFirst().reduce(1, *))
         if let previewDecoder {
             _ = try PreviewModel.decode(
-                latents, shape: [1] + shape.dropFirst(), with: previewDecoder, isLarge: isLarge, on: device)
+                latents, shape: [1] + shape.dropFirst(), with: previewDecoder, on: device)
         }
-        if isLarge { device.trim() }
+        device.changeNetwork()
         _ = try decoder(latents, shape: [1] + shape.dropFirst(), on: device)
     }
 }

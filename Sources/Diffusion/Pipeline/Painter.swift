@@ -124,7 +124,8 @@ final class Painter {
     /// Makes a cell's picture of its latents; `lanes` do so at the same time.
     func decode(_ cell: DenoisedCell, with work: SharedWork, lanes: Int = 1) throws -> RenderedImage {
         let (start, row, shape) = (SuspendingClock.now, work.row, work.latentShape)
-        if Pipeline.isLarge(width: row.width, height: row.height) { device.trim() }
+        device.changeNetwork()
+        defer { device.changeNetwork() }
         let picture = try decoder(
             shape.channelsLast(cell.latents), shape: [1, shape.height, shape.width, shape.channels], on: device)
         let pixels = try Self.bytes(try device.download(picture), isRounded: row.options.roundsPixels)

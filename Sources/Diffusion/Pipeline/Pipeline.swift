@@ -179,16 +179,14 @@ package final class Pipeline {
             }
             // The heap's gaps grow with what is kept: up to 3 % were measured.
             let room = (budget - found.least) / 32 * 31
-            device.keepWeights(bytes: found.total - found.least <= room ? .max : room)
+            let hasRoomForAll = found.total - found.least <= room
+            device.keepWeights(bytes: hasRoomForAll ? .max : room)
+            device.keepBuffers(hasRoomForAll)
         }
         var made = plan()
         made.lanes = made.lanes(threads: threads, need: found, room: (budget ?? .max) - found.total)
         return made
     }
-
-    /// Whether a picture is so large that what the UNet leaves in the device's buffers is given back before it is decoded, and
-    /// the other way round: then the time that this takes is nothing beside that of rendering.
-    static func isLarge(width: Int, height: Int) -> Bool { width * height >= 512 * 512 }
 
     /// Batches of about one size.
     private func batches(of row: RowRequest, limit: Int) -> [[Int]] {

@@ -39,12 +39,11 @@ package final class PreviewMaker {
     func picture(_ latents: [Float], shape: LatentShape) -> PreviewPicture? {
         let (start, scale) = (SuspendingClock.now, model.config.upscaling)
         defer { pace.made(from: start, to: .now) }
-        let (width, height) = (shape.width * scale, shape.height * scale)
         do {
             let values = try PreviewModel.decode(
                 shape.channelsLast(latents), shape: [1, shape.height, shape.width, shape.channels], with: decoder,
-                isLarge: Pipeline.isLarge(width: width, height: height), on: device)
-            return PreviewPicture(values, width: width, height: height)
+                on: device)
+            return PreviewPicture(values, width: shape.width * scale, height: shape.height * scale)
         } catch {
             isBroken = true
             device.trim()
@@ -60,16 +59,14 @@ extension PreviewModel {
     ///   - latents: `[1, height, width, channel]`.
     ///   - shape: Theirs.
     ///   - decoder: Of this file.
-    ///   - isLarge: Whether what the UNet left in the device's buffers is given back first, and the decoder's then.
     ///   - device: What computes.
     /// - Returns: `[height, width, 3]`, about -1 to 1.
     /// - Throws: ``DiffusionError`` when memory runs out or the device fails.
     static func decode(
-        _ latents: [Float], shape: [Int], with decoder: any PictureDecoder, isLarge: Bool, on device: any Device
+        _ latents: [Float], shape: [Int], with decoder: any PictureDecoder, on device: any Device
     ) throws -> [Float] {
-        if isLarge { device.trim() }
-        let values = try device.download(try decoder(latents, shape: shape, on: device))
-        if isLarge { device.trim() }
-        return values
+        device.changeNetwork()
+        defer { device.changeNetwork() }
+        return try device.download(try decoder(latents, shape: shape, on: device))
     }
 }

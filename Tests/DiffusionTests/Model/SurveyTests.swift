@@ -120,7 +120,7 @@ struct SurveyTests {
             var emitted = 0
             try pipeline.render(row) { _ in emitted += 1 }
             #expect(emitted == count)
-            return device.pooledBytes
+            return device.peakPooledBytes
         }
     }
 
@@ -131,11 +131,13 @@ struct SurveyTests {
         #expect(needs == needs.sorted() && needs[0] < needs[3])
         let free = try bufferBytes(ofRows: [1, 8], budget: nil)
         #expect(free[0] < free[1])
-        // Room for one cell at a time, whatever comes; for two; for all eight, which are planned for when they come.
+        // Room for one cell at a time, whatever comes; for four; for all eight, which are planned for when they come. What the
+        // UNet leaves is given back before the decoder runs, which takes more than the UNet for two cells.
         let tight = try bufferBytes(ofRows: [1, 8, 8], budget: needs[0])
-        #expect(tight == [free[0], free[0], free[0]])
-        let pairs = try bufferBytes(ofRows: [1, 8], budget: needs[1])
-        #expect(pairs[0] == free[0] && pairs[1] > free[0] && pairs[1] < free[1])
-        #expect(try bufferBytes(ofRows: [1, 8], budget: needs[3]) == free)
+        #expect(tight == [tight[0], tight[0], tight[0]] && tight[0] < free[0])
+        let fours = try bufferBytes(ofRows: [1, 8], budget: needs[2])
+        #expect(fours[0] == tight[0] && fours[1] > tight[0])
+        let all = try bufferBytes(ofRows: [1, 8], budget: needs[3])
+        #expect(all[0] == tight[0] && all[1] > fours[1] && all[1] <= free[1])
     }
 }

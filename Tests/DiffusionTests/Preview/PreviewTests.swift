@@ -86,7 +86,7 @@ struct PreviewTests {
             let latents = [Float](repeating: 0, count: 4 * 16 * 16)
             _ = try unet(
                 try device.upload(latents, shape: [1, 16, 16, 4]), timestep: 1, context: try unet.context(of: [text]))
-            _ = try PreviewModel.decode(latents, shape: [1, 16, 16, 4], with: decoder, isLarge: false, on: device)
+            _ = try PreviewModel.decode(latents, shape: [1, 16, 16, 4], with: decoder, on: device)
         }
         #expect(device.pooledBytes > 0 && survey.meter.pooledBytes == device.pooledBytes)
     }

@@ -25,7 +25,11 @@ final class CPUBuffer: TensorStorage {
 final class CPUBufferPool {
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
     /// Bytes of all buffers, in use or free.
-    private(set) var bytes = 0
+    private(set) var bytes = 0 {
+        didSet { peakBytes = max(peakBytes, bytes) }
+    }
+    /// The most that they were at any time.
+    private(set) var peakBytes = 0
 
     deinit { trim() }
 

@@ -13,6 +13,7 @@ package final class CPUDevice: Device {
     private let pool = CPUBufferPool()
     package let precision: Precision
     private let hasOwnProducts: Bool
+    private var keepsBuffers = true
 
     /// - Throws: ``DiffusionError`` when oneDNN finds no engine.
     package convenience init(precision: Precision = .fp32) throws {
@@ -60,10 +61,18 @@ package final class CPUDevice: Device {
         weightMemory.trim()
     }
 
+    package func keepBuffers(_ areKept: Bool) { keepsBuffers = areKept }
+
+    package func changeNetwork() {
+        if !keepsBuffers { trim() }
+    }
+
     package func keepWeights(bytes: Int) { weightMemory.allowance = bytes }
 
     /// Bytes of all tensors and of the buffers that are kept for others.
     var pooledBytes: Int { pool.bytes }
+    /// The most that they were at any time.
+    var peakPooledBytes: Int { pool.peakBytes }
 
     package func upload(_ values: [Float], shape: [Int]) throws -> Tensor {
         let tensor = Tensor(shape: shape, storage: try buffer(of: values))

@@ -13,7 +13,15 @@ final class SurveyDevice: Device {
 
     var widestHead: Int { tmdne_attention_widest() }
 
+    private var keepsBuffers = true
+
     func trim() { meter.trim() }
+
+    func keepBuffers(_ areKept: Bool) { keepsBuffers = areKept }
+
+    func changeNetwork() {
+        if !keepsBuffers { trim() }
+    }
 
     func keepWeights(bytes: Int) { meter.allowance = bytes }
 

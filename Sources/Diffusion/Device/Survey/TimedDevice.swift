@@ -40,6 +40,10 @@ package final class TimedDevice: Device {
 
     package func trim() { base.trim() }
 
+    package func keepBuffers(_ areKept: Bool) { base.keepBuffers(areKept) }
+
+    package func changeNetwork() { base.changeNetwork() }
+
     package func keepWeights(bytes: Int) { base.keepWeights(bytes: bytes) }
 
     package func upload(_ values: [Float], shape: [Int]) throws -> Tensor { try base.upload(values, shape: shape) }
