@@ -11,7 +11,7 @@ struct ImageStoreTests {
 
     init() throws {
         try temporary.directory.create()
-        images = try ImageStore(temporary.directory, freeBytes: ImageStore.freeBytes)
+        images = try ImageStore(temporary.directory)
     }
 
     private func names(in url: URL) throws -> [String] {
@@ -63,7 +63,7 @@ struct ImageStoreTests {
     func leftovers() throws {
         let stray = temporary.directory.incoming.appending(path: "1234.part")
         try Data([1]).write(to: stray)
-        _ = try ImageStore(temporary.directory, freeBytes: ImageStore.freeBytes)
+        _ = try ImageStore(temporary.directory)
         #expect(try names(in: temporary.directory.incoming) == [])
     }
 
@@ -89,7 +89,16 @@ struct ImageStoreTests {
 
     @Test("the room on the disk is what the file system says")
     func room() async throws {
-        #expect(try #require(await images.room()) > 0)
-        #expect(ImageStore.freeBytes(in: SweepDirectory(URL(filePath: "/no/such/place"))) == 0)
+        #expect(try #require(await images.room()).bytes > 0)
+        #expect(DiskRoom(of: SweepDirectory(URL(filePath: "/no/such/place"))).bytes == 0)
+    }
+
+    @Test("a full disk is told by what it has too little of")
+    func problem() throws {
+        func problem(_ room: DiskRoom) -> String? { room.problem(lowWaterBytes: 64 << 20, path: "/sweep") }
+        #expect(problem(DiskRoom(bytes: 64 << 20)) == nil)
+        #expect(problem(DiskRoom(bytes: 64 << 20, names: 16)) == nil)
+        #expect(problem(DiskRoom(bytes: 3 << 20, names: 0))?.contains("3 MiB are free in /sweep") == true)
+        #expect(problem(DiskRoom(bytes: .max, names: 15))?.contains("the names of 15 more files in /sweep") == true)
     }
 }

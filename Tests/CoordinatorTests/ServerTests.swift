@@ -273,7 +273,7 @@ struct ServerTests {
     func diskFull() async throws {
         let disk = FakeDisk()
         var settings = ServerFixture.settings()
-        settings.freeBytes = disk.free
+        settings.diskRoom = disk.room
         try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
             let worker = try await TestWorker(port: server.boundPort)
             _ = try await worker.join(hello(server))

@@ -85,7 +85,7 @@ final class CoordinatorSide {
         numbersConnections = scenario.protections.numbersConnections
         choices = Choices(seed: scenario.seed)
         var settings = CoordinatorServer.Settings(program: "simulation", exitsWhenDone: true)
-        settings.freeBytes = { _ in .max }
+        settings.diskRoom = { _ in DiskRoom(bytes: .max) }
         let never = Duration.seconds(1_000_000_000)
         if !scenario.protections.noticesSilence { settings.timeouts.silence = never }
         if !scenario.protections.noticesStandstill {
@@ -117,7 +117,7 @@ final class CoordinatorSide {
             wallClock: { Date(timeIntervalSince1970: clock.wall) })
         if let plan { _ = try await store.adopt(plan, directory: "DIR") }
         if retriesFailed { _ = try await store.retryFailed() }
-        let images = try ImageStore(directory, freeBytes: { _ in .max })
+        let images = try ImageStore(directory, diskRoom: { _ in DiskRoom(bytes: .max) })
         choices.hasEnded.withLock { $0 = false }
         let (_, events) = AsyncStream.makeStream(of: ProgressEvent.self, bufferingPolicy: .bufferingNewest(1))
         let surroundings = Dispatcher.Surroundings(

@@ -28,11 +28,10 @@ extension EndToEnd {
                 sweep: SmallSweep(prompts: (0..<6).map { "p\($0)" }, guidances: 40, steps: 3), faults: Fault.allCases,
                 mortal: 0...1, pause: 100...1200)
 
-            /// The coordinator and the first worker live as long as the sweep lasts: minutes, in an hour.
-            static func lives(hours: Double) -> Course {
+            /// The coordinator and the first worker live as long as the sweep lasts.
+            static func lives(guidances: Int) -> Course {
                 Course(
-                    sweep: SmallSweep(
-                        prompts: (0..<6).map { "p\($0)" }, guidances: hours < 0.5 ? 300 : 500, steps: 12),
+                    sweep: SmallSweep(prompts: (0..<6).map { "p\($0)" }, guidances: guidances, steps: 12),
                     faults: Fault.allCases.filter { $0 != .killCoordinator }, mortal: 1...1, pause: 500...3000)
             }
         }
@@ -43,6 +42,14 @@ extension EndToEnd {
             let deadline: ContinuousClock.Instant
             var faults = 0
             var lives: [ProcessLife] = []
+            /// Size of the next sweep of long lives.
+            var guidances = 250
+
+            /// Makes the next sweep of long lives larger, where those of the last were too short to tell much.
+            mutating func extend(after lives: ArraySlice<ProcessLife>, atLeast length: Duration) {
+                guard lives.allSatisfy({ $0.length < length }), guidances < 8000 else { return }
+                guidances *= 2
+            }
 
             var isOver: Bool { ContinuousClock.now >= deadline }
         }
@@ -62,9 +69,13 @@ extension EndToEnd {
                 generator: SplitMix(state: seed), deadline: ContinuousClock.now + .seconds(3600 * hours))
             var sweeps = 0
             while !tally.isOver {
-                let course = sweeps.isMultiple(of: 2) ? Course.lives(hours: hours) : .deaths
+                let isLong = sweeps.isMultiple(of: 2)
+                let course = isLong ? Course.lives(guidances: tally.guidances) : .deaths
                 sweeps += 1
+                let earlier = tally.lives.count
                 try await Sandbox.with { sandbox in try await Self.take(course, in: sandbox, &tally) }
+                // Minutes, in an hour; how long a sweep takes is the machine's affair.
+                if isLong { tally.extend(after: tally.lives[earlier...], atLeast: .seconds(min(240, 600 * hours))) }
             }
             let words = Self.judge(tally.lives)
             Soak.record(

@@ -19,7 +19,8 @@ struct OpenedDirectory: Sendable {
     ///
     /// - Throws: ``CoordinatorError`` when another coordinator serves the directory, or something in it is damaged.
     init(
-        _ directory: SweepDirectory, isEncrypted: Bool, freeBytes: @escaping @Sendable (SweepDirectory) -> Int
+        _ directory: SweepDirectory, isEncrypted: Bool,
+        diskRoom: @escaping @Sendable (SweepDirectory) -> DiskRoom = DiskRoom.init(of:)
     ) throws {
         self.directory = directory
         try DurableFile.makeDirectory(directory.url.path)
@@ -32,7 +33,7 @@ struct OpenedDirectory: Sendable {
         tokens = try TokenRegistry(TokenFiles(directory))
         identity = isEncrypted ? try ServerIdentity.load(directory) : nil
         store = try SweepStore(path: directory.database.path, isSuspect: lock.followsCrash)
-        images = try ImageStore(directory, freeBytes: freeBytes)
+        images = try ImageStore(directory, diskRoom: diskRoom)
         _ = directory.takeRequests()
     }
 

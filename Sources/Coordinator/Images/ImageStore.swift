@@ -17,7 +17,7 @@ final class ImageStore: Sendable {
     private let durableFolders = Mutex<Set<String>>([])
     /// The files that are in their place while their rows are not decided yet, by SHA-256.
     private let undecided = Mutex<[String: Undecided]>([:])
-    private let freeBytes: @Sendable (SweepDirectory) -> Int
+    private let diskRoom: @Sendable (SweepDirectory) -> DiskRoom
 
     /// Uploads of the same bytes: workers that render a cell twice make the same file.
     private struct Undecided {
@@ -26,9 +26,11 @@ final class ImageStore: Sendable {
     }
 
     /// Removes what uploads left behind when the last coordinator stopped. Blocks.
-    init(_ directory: SweepDirectory, freeBytes: @escaping @Sendable (SweepDirectory) -> Int) throws {
+    init(
+        _ directory: SweepDirectory, diskRoom: @escaping @Sendable (SweepDirectory) -> DiskRoom = DiskRoom.init(of:)
+    ) throws {
         self.directory = directory
-        self.freeBytes = freeBytes
+        self.diskRoom = diskRoom
         let leftovers = try? FileManager.default.contentsOfDirectory(atPath: directory.incoming.path)
         for name in leftovers ?? [] { unlink(directory.incoming.appending(path: name).path) }
         threads.start()
@@ -119,18 +121,8 @@ final class ImageStore: Sendable {
         try? await threads.runIfActive { image.discard() }
     }
 
-    /// Room for more, in bytes, as the file system tells it; `nil` when the store is ending and can't ask.
-    func room() async -> Int? {
-        try? await threads.runIfActive { [self] in freeBytes(directory) }
-    }
-
-    /// Free bytes for this user in the file system of a directory; 0 when it has no more room for files' entries.
-    @Sendable static func freeBytes(in directory: SweepDirectory) -> Int {
-        var information = statvfs()
-        guard statvfs(directory.url.path, &information) == 0 else { return 0 }
-        let fewEntriesLeft = information.f_files > 0 && information.f_favail < 16
-        let (bytes, overflow) = UInt64(information.f_bavail).multipliedReportingOverflow(
-            by: UInt64(information.f_frsize))
-        return fewEntriesLeft ? 0 : overflow ? .max : Int(clamping: bytes)
+    /// Room for more; `nil` when the store is ending and can't ask.
+    func room() async -> DiskRoom? {
+        try? await threads.runIfActive { [self] in diskRoom(directory) }
     }
 }

@@ -243,11 +243,8 @@ actor Dispatcher {
 
     private func checkDisk() async {
         guard let room = await images.room() else { return }
-        if room < settings.lowWaterBytes {
-            conduct.diskProblem = """
-                The disk of the coordinator is full: \(room >> 20) MiB are free in \(directory.url.path), \
-                \(settings.lowWaterBytes >> 20) MiB are needed.
-                """
+        if let problem = room.problem(lowWaterBytes: settings.lowWaterBytes, path: directory.url.path) {
+            conduct.diskProblem = problem
         } else if unwritten.isEmpty, untold.isEmpty {
             conduct.diskProblem = nil
         }

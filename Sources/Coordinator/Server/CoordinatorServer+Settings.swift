@@ -39,8 +39,8 @@ extension CoordinatorServer {
         var tickInterval = Duration.seconds(1)
         var timeouts = LeaseBook.Timeouts()
         var deadlines = FrameHandler.Deadlines()
-        /// Free bytes where a directory is.
-        var freeBytes: @Sendable (SweepDirectory) -> Int = ImageStore.freeBytes
+        /// What there is room for where a directory is.
+        var diskRoom: @Sendable (SweepDirectory) -> DiskRoom = DiskRoom.init(of:)
 
         package init(program: String, exitsWhenDone: Bool) {
             self.program = program

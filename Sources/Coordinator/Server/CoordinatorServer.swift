@@ -53,7 +53,7 @@ package final class CoordinatorServer: Service {
             throw CoordinatorError.unencrypted(address: host)
         }
         let opened = try await NIOThreadPool.singleton.runIfActive {
-            try OpenedDirectory(directory, isEncrypted: settings.isEncrypted, freeBytes: settings.freeBytes)
+            try OpenedDirectory(directory, isEncrypted: settings.isEncrypted, diskRoom: settings.diskRoom)
         }
         do {
             // Before the plan is written: a busy port must not leave a sweep behind that nobody started.

@@ -63,13 +63,13 @@ struct InvariantTests {
         _ = try await fixture.store.committer.perform { db in try db.run("UPDATE sweep SET cells = cells + 1") }
         await fixture.store.close()
         let directory = fixture.temporary.directory
-        let opened = try OpenedDirectory(directory, isEncrypted: false, freeBytes: ImageStore.freeBytes)
+        let opened = try OpenedDirectory(directory, isEncrypted: false)
         await opened.images.close()
         // As a process that was killed: the lock is free again, and its text is still there.
         await opened.store.close()
         #expect(throws: CoordinatorError.self) {
             withExtendedLifetime(opened) {}
-            _ = try OpenedDirectory(directory, isEncrypted: false, freeBytes: ImageStore.freeBytes)
+            _ = try OpenedDirectory(directory, isEncrypted: false)
         }
     }
 }

@@ -17,7 +17,7 @@ struct SweepRebuildTests {
         let before = try sweep.rows()
         try removeDatabase(of: sweep)
         #expect(throws: CoordinatorError.lostDatabase(directory: sweep.directory.url.path)) {
-            _ = try OpenedDirectory(sweep.directory, isEncrypted: false, freeBytes: ImageStore.freeBytes)
+            _ = try OpenedDirectory(sweep.directory, isEncrypted: false)
         }
         let report = try await SweepRebuild.run(sweep.directory, plan: sweep.plan)
         #expect(report == .init(sweep: "stored", cells: 6, done: 6))

@@ -62,7 +62,7 @@ final class FakeDisk: Sendable {
         bytes.withLock { $0 = free }
     }
 
-    var free: @Sendable (SweepDirectory) -> Int {
-        { _ in self.bytes.withLock(\.self) }
+    var room: @Sendable (SweepDirectory) -> DiskRoom {
+        { _ in DiskRoom(bytes: self.bytes.withLock(\.self)) }
     }
 }
