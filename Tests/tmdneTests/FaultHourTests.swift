@@ -29,9 +29,9 @@ extension EndToEnd {
                 mortal: 0...1, pause: 100...1200)
 
             /// The coordinator and the first worker live as long as the sweep lasts.
-            static func lives(guidances: Int) -> Course {
+            static func lives(prompts: Int) -> Course {
                 Course(
-                    sweep: SmallSweep(prompts: (0..<6).map { "p\($0)" }, guidances: guidances, steps: 12),
+                    sweep: SmallSweep(prompts: (0..<prompts).map { "p\($0)" }, guidances: 250, steps: 12),
                     faults: Fault.allCases.filter { $0 != .killCoordinator }, mortal: 1...1, pause: 500...3000)
             }
         }
@@ -43,12 +43,12 @@ extension EndToEnd {
             var faults = 0
             var lives: [ProcessLife] = []
             /// Size of the next sweep of long lives.
-            var guidances = 250
+            var prompts = 6
 
             /// Makes the next sweep of long lives larger, where those of the last were too short to tell much.
             mutating func extend(after lives: ArraySlice<ProcessLife>, atLeast length: Duration) {
-                guard lives.allSatisfy({ $0.length < length }), guidances < 8000 else { return }
-                guidances *= 2
+                guard lives.allSatisfy({ $0.length < length }), prompts < 200 else { return }
+                prompts *= 2
             }
 
             var isOver: Bool { ContinuousClock.now >= deadline }
@@ -70,7 +70,7 @@ extension EndToEnd {
             var sweeps = 0
             while !tally.isOver {
                 let isLong = sweeps.isMultiple(of: 2)
-                let course = isLong ? Course.lives(guidances: tally.guidances) : .deaths
+                let course = isLong ? Course.lives(prompts: tally.prompts) : .deaths
                 sweeps += 1
                 let earlier = tally.lives.count
                 try await Sandbox.with { sandbox in try await Self.take(course, in: sandbox, &tally) }
