@@ -37,6 +37,19 @@ struct LeaseBookTests {
         #expect(book.isEmpty)
     }
 
+    @Test("who has been silent for fifteen seconds is suspect, until it is heard or goes")
+    func suspicion() throws {
+        var book = workingBook(try Fixtures.lease(1))
+        #expect(book.suspicion(of: Fixtures.ada, now: at(15)) == nil)
+        let sentence = try #require(book.suspicion(of: Fixtures.ada, now: at(16)))
+        #expect(sentence.contains("for 16 s, and after 30 s its cells are given to others"))
+        book.heard(Fixtures.ada, on: 1, at: at(10))
+        #expect(book.suspicion(of: Fixtures.ada, now: at(25)) == nil)
+        #expect(book.suspicion(of: Fixtures.ada, now: at(26)) != nil)
+        _ = book.left(Fixtures.ada, on: 1, saidGoodbye: false, now: at(26))
+        #expect(book.suspicion(of: Fixtures.ada, now: at(27)) == nil)
+    }
+
     @Test("any sign of life keeps a lease")
     func heard() throws {
         var book = workingBook(try Fixtures.lease(1))

@@ -20,6 +20,26 @@ struct ServerTests {
         TestPNG.image(text: granted.key.hex)
     }
 
+    @Test("a worker that is connected and silent is shown as suspect, and no more once it is heard")
+    func suspect() async throws {
+        var settings = ServerFixture.settings()
+        settings.timeouts.silence = .seconds(20)
+        settings.timeouts.suspicion = .milliseconds(300)
+        try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
+            let worker = try await TestWorker(port: server.boundPort)
+            _ = try await worker.join(hello(server))
+            func wait(for state: SweepStatus.Worker.State) async throws {
+                while try await server.status().workers.first?.state != state {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+            }
+            try await wait(for: .suspect)
+            #expect(try await server.status().workers.first?.note?.contains("after 20 s its cells") == true)
+            try await worker.send(.beat(Beat(lease: nil, cell: nil, step: 0, steps: 0)))
+            try await wait(for: .idle)
+        }
+    }
+
     @Test("a worker joins, claims, uploads, and what is acknowledged is on the disk")
     func wholeWay() async throws {
         let plan = try Fixtures.plan()

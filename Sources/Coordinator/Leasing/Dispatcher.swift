@@ -127,7 +127,15 @@ actor Dispatcher {
         let previews = Dictionary(
             guests.values.compactMap { guest in guest.preview.map { (guest.name, $0) } },
             uniquingKeysWith: { first, _ in first })
+        let now = surroundings.now()
+        let suspicions = Dictionary(
+            guests.values.compactMap { guest in book.suspicion(of: guest.identity, now: now).map { (guest.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
         let positions = try await store.positions(of: progress.values.compactMap(\.cell))
+        for index in status.workers.indices {
+            guard let suspicion = suspicions[status.workers[index].name] else { continue }
+            (status.workers[index].state, status.workers[index].note) = (.suspect, suspicion)
+        }
         for index in status.workers.indices {
             guard let progress = progress[status.workers[index].name],
                 let position = progress.cell.flatMap({ positions[$0] })

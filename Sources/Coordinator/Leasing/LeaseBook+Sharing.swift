@@ -60,6 +60,15 @@ extension LeaseBook {
             """
     }
 
+    /// The sentence on a worker that is connected and suspiciously silent; `nil` on any other.
+    func suspicion(of identity: String, now: Instant) -> String? {
+        guard let silence = silence(of: identity, now: now), silence > timeouts.suspicion else { return nil }
+        return """
+            Nothing has been heard of this worker for \(Int(silence / .seconds(1))) s, and after \
+            \(Int(timeouts.silence / .seconds(1))) s its cells are given to others: is its host asleep, or cut off?
+            """
+    }
+
     /// Of the leases that are left at the end, the one whose copy would save most time; `nil` when none would.
     ///
     /// The holder is expected to take its median time for every cell that it still owes, less the time since its latest

@@ -12,6 +12,8 @@ struct LeaseBook: Sendable {
     struct Timeouts: Equatable, Sendable {
         /// Silence after which a connected worker's leases expire.
         var silence = Duration.seconds(30)
+        /// Silence after which a worker is suspect: people are told.
+        var suspicion = Duration.seconds(15)
         /// Absence after a closed connection in which a worker may come back for its leases.
         var grace = Duration.seconds(10)
         /// The same after the coordinator itself was away.
@@ -90,7 +92,7 @@ struct LeaseBook: Sendable {
     /// Most workers that are remembered while they are away.
     private static let longestMemory = 4096
 
-    private let timeouts: Timeouts
+    let timeouts: Timeouts
     /// By the workers' identities.
     private(set) var records: [String: WorkerRecord] = [:]
     private var workers: [String: Worker] = [:]
@@ -129,6 +131,12 @@ struct LeaseBook: Sendable {
     /// Whether a worker still renders what was taken from it because it made no progress.
     func isStuck(_ identity: String) -> Bool {
         workers[identity]?.isStuck == true
+    }
+
+    /// How long nothing has been heard of a worker that is there; `nil` when it is away.
+    func silence(of identity: String, now: Instant) -> Duration? {
+        guard let worker = workers[identity], worker.connection != nil else { return nil }
+        return now - worker.heardAt
     }
 
     /// When a worker that is there took a lease; `nil` when it is away or does not hold it.

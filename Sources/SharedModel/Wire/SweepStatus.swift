@@ -27,6 +27,8 @@ package struct SweepStatus: Codable, Equatable, Sendable {
             case idle
             /// Connected, and granted nothing because it fails where others succeed.
             case quarantined
+            /// Connected, but silent for 15 s; after 30 s its leases expire. Only a live coordinator knows.
+            case suspect
             /// Not connected.
             case away
         }
