@@ -34,13 +34,13 @@ struct DiskRoom: Sendable {
         if bytes < lowWaterBytes {
             return """
                 The disk of the coordinator is full: \(bytes >> 20) MiB are free in \(path), \(lowWaterBytes >> 20) MiB are \
-                needed.
+                needed; make room, and it goes on by itself.
                 """
         }
         guard let names, names < Self.fewestNames else { return nil }
         return """
             The disk of the coordinator is full: it has room for the names of \(names) more files in \(path), \
-            \(Self.fewestNames) are needed; remove files, or make it with more inodes.
+            \(Self.fewestNames) are needed; remove files, or make it with more inodes, and it goes on by itself.
             """
     }
 }
