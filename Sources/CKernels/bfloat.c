@@ -75,13 +75,12 @@ size_t tmdne_bfloat_convolution_scratch(const struct tmdne_convolution *c) {
 void tmdne_convolve_bfloats(const struct tmdne_convolution *c) { CALL_AMX(tmdne_convolve_bfloats, c); }
 
 size_t tmdne_bfloat_head(size_t width, size_t keys) {
-    // Filled up for steps of two channels or keys, or of 32 on AMX.
-    size_t depth = tmdne_has_amx() ? 32 : 2, channels = (width + depth - 1) / depth * depth;
-    size_t panels = (keys + 15) / 16 * 16 * channels, pairs = (keys + depth - 1) / depth * depth * ((width + 15) / 16 * 16);
+    size_t panels = (keys + 15) / 16 * 16 * ((width + 1) / 2 * 2), pairs = (keys + 1) / 2 * 2 * ((width + 15) / 16 * 16);
     return (panels + pairs + 31) / 32 * 32;
 }
 
 size_t tmdne_bfloat_attention_scratch(size_t key_batch, size_t heads, size_t width, size_t keys) {
+    if (tmdne_has_amx()) return CALL_AMX(tmdne_bfloat_attention_scratch, key_batch * heads, width, keys);
     return key_batch * heads * tmdne_bfloat_head(width, keys) / 2;
 }
 

@@ -1,27 +1,16 @@
-// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_amx.c, bfloat_native.c and
-// bfloat_plain.c.
+// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_native.c and bfloat_plain.c.
 #pragma once
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
-#ifdef TMDNE_AMX
-#include "amx.h"
-#endif
 
 // The score of what is hidden: 2 to the power of it is 0 or 1e-38, and it is still a number to count with.
 #define HIDDEN -1e30f
 
 enum {
-#ifdef TMDNE_AMX
-    QUERY_ROWS = BLOCK_ROWS,
-    QUERIES = 2 * BLOCK_ROWS,  // of a task
-    DEPTH = TILE_DEPTH,        // channels and keys are filled up with zeros to a multiple of it
-#else
     QUERY_ROWS = 6,
-    QUERIES = 48,
-    DEPTH = 2,
-#endif
-    KEYS = 256,   // of an online softmax step
-    WIDTH = 512,  // widest head
+    QUERIES = 48,  // of a task
+    KEYS = 256,    // of an online softmax step
+    WIDTH = 512,   // widest head
 };
 
 struct packed {
@@ -31,7 +20,7 @@ struct packed {
 };
 
 TMDNE_INLINE struct packed packing_of(const struct tmdne_attention *a) {
-    struct packed p = {a, (uint16_t *)a->scratch, (a->keys + LANES - 1) / LANES, (a->width + DEPTH - 1) / DEPTH * (DEPTH / 2), 0, 0};
+    struct packed p = {a, (uint16_t *)a->scratch, (a->keys + LANES - 1) / LANES, (a->width + 1) / 2, 0, 0};
     p.padded_width = (a->width + LANES - 1) / LANES * LANES;
     p.head_numbers = tmdne_bfloat_head(a->width, a->keys);
     return p;
@@ -40,22 +29,9 @@ TMDNE_INLINE struct packed packing_of(const struct tmdne_attention *a) {
 // `count` numbers of x from `place` on, rounded unless they are, and zeros up to `padded`.
 TMDNE_INLINE void take_row(
     const void *x, size_t place, int is_narrow, uint16_t *row, size_t count, size_t padded) {
-#ifdef TMDNE_AMX
-    // Filled up to whole vectors, which copies of any size would take a call each for.
-    for (size_t i = 0; i < padded; i += LANES) {
-        __mmask16 mask = i + LANES <= count ? 0xffff : i < count ? (__mmask16)((1u << (count - i)) - 1) : 0;
-        if (is_narrow) {
-            _mm256_storeu_si256((__m256i *)(row + i), _mm256_maskz_loadu_epi16(mask, (const uint16_t *)x + place + i));
-        } else {
-            f32x16 v = (f32x16)_mm512_maskz_loadu_ps(mask, (const float *)x + place + i);
-            narrow16(row + i, &v);
-        }
-    }
-#else
     if (!is_narrow) return narrow_row((const float *)x + place, row, count, padded);
     memcpy(row, (const uint16_t *)x + place, count * sizeof(uint16_t));
     memset(row + count, 0, (padded - count) * sizeof(uint16_t));
-#endif
 }
 
 // Keys as [keys / 16][pairs of channels][16][2], values as [pairs of keys][width][2]; zeros where there are none.
@@ -67,8 +43,6 @@ TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
         size_t offset = head / a->heads * a->keys * a->kv_stride + head % a->heads * a->width;
         uint16_t *keys = p->numbers + head * p->head_numbers, *values = keys + p->key_panels * p->pairs * 2 * LANES;
         memset(keys + (p->key_panels - 1) * p->pairs * 2 * LANES, 0, p->pairs * 2 * LANES * sizeof(uint16_t));
-        size_t whole = a->keys / DEPTH * DEPTH, rest = a->keys % DEPTH ? DEPTH : 0;
-        memset(values + whole * p->padded_width, 0, rest * p->padded_width * sizeof(uint16_t));
         for (size_t key = 0; key < a->keys; key++) {
             take_row(a->k, offset + key * a->kv_stride, a->narrow_kv, row, a->width, 2 * p->pairs);
             uint16_t *panel = keys + key / LANES * p->pairs * 2 * LANES + key % LANES * 2;
@@ -89,24 +63,6 @@ struct columns {
     size_t row, panel;
 };
 
-#ifdef TMDNE_AMX
-// c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it.
-TMDNE_INLINE void meet_columns(
-    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c,
-    size_t c_stride) {
-    for (size_t v = 0; v < vectors; v += 2, b.first += 2 * b.panel, c += 2 * LANES) {
-        const uint16_t *right = b.first + b.panel;
-        int halves = v + 1 < vectors ? 2 : 1;
-        if (is_adding) load_sums(c, c_stride, halves);
-        else clear_sums();
-        size_t steps = (pairs * 2 + DEPTH - 1) / DEPTH, next = TILE_DEPTH / 2 * b.row;
-        for (size_t step = 0; step < steps; step++)
-            add_products(
-                a + step * TILE_DEPTH, a_stride, b.first + step * next, right + step * next, b.row, halves);
-        store_sums(c, c_stride, halves);
-    }
-}
-#else
 // c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it; `vectors` and `is_adding` are constants after inlining.
 TMDNE_INLINE void meet_tile(
     size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b, float *c,
@@ -144,7 +100,6 @@ TMDNE_INLINE void meet_columns(
     }
 #endif
 }
-#endif
 
 // What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
 struct seen {
@@ -195,7 +150,7 @@ TMDNE_INLINE void meet(
     const struct tmdne_attention *a = p->a;
     float scores[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
     uint16_t weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
-    size_t filled = DEPTH < LANES ? LANES : DEPTH, padded = (count + filled - 1) / filled * filled;
+    size_t padded = (count + LANES - 1) / LANES * LANES;
     struct columns panels = {keys + key * p->pairs * 2, 2 * LANES, p->pairs * 2 * LANES};
     meet_columns((count + LANES - 1) / LANES, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
     for (size_t r = 0; r < rows; r++) {
@@ -222,9 +177,6 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
     uint16_t query[QUERIES * WIDTH] __attribute__((aligned(64)));
     float output[QUERIES * WIDTH] __attribute__((aligned(64)));
     struct seen seen[QUERIES];
-#ifdef TMDNE_AMX
-    set_tiles_up();
-#endif
     for (size_t task = begin; task < end; task++) {
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERIES;
         size_t count = a->queries - first < QUERIES ? a->queries - first : QUERIES;
@@ -256,9 +208,6 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
             }
         }
     }
-#ifdef TMDNE_AMX
-    release_tiles();
-#endif
 }
 
 void TMDNE_NAME(tmdne_attend_bfloats)(const struct tmdne_attention *a) {

@@ -28,6 +28,7 @@ size_t tmdne_bfloat_product_scratch_amx(size_t rows, size_t inputs);
 void tmdne_convolve_bfloats_amx(const struct tmdne_convolution *c);
 size_t tmdne_bfloat_convolution_scratch_amx(const struct tmdne_convolution *c);
 void tmdne_attend_bfloats_amx(const struct tmdne_attention *a);
+size_t tmdne_bfloat_attention_scratch_amx(size_t heads, size_t width, size_t keys);
 
-// 16-bit numbers that the packed keys and values of a head take.
+// 16-bit numbers that the packed keys and values of a head take, but for AMX.
 size_t tmdne_bfloat_head(size_t width, size_t keys);

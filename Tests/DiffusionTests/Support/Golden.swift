@@ -26,7 +26,7 @@ func greatestDifference<Number: BinaryFloatingPoint>(_ one: [Number], _ other: [
     guard one.count == other.count else { return .infinity }
     return zip(one, other).reduce(0) { greatest, pair in
         let difference = abs(pair.0 - pair.1)
-        // max() would drop a NaN.
-        return difference <= greatest ? greatest : difference
+        // A NaN stays; max() would drop it.
+        return difference <= greatest || greatest.isNaN ? greatest : difference
     }
 }
