@@ -71,3 +71,24 @@ TMDNE_INLINE void add_products(
     if (halves == 2) _tile_dpbf16ps(3, 5, 7);
     _tile_dpbf16ps(2, 5, 6);
 }
+
+// Activations of what is rounded to bfloat16 right after: to 3e-4 of the value, a sixth of what that rounding may take. A reciprocal is
+// an estimate of 14 bits (which a division of vectors takes 16 cycles to beat), a power that of the softmax.
+TMDNE_INLINE void rough_swish16(f32x16 *v) {
+    f32x16 e = *v * -1.44269504f;
+    power16(&e);
+    *v *= (f32x16)_mm512_rcp14_ps((__m512)(e + 1.0f));
+}
+
+// See gelu16() in vector.h.
+TMDNE_INLINE void rough_gelu16(f32x16 *v) {
+    f32x16 size = __builtin_elementwise_abs(*v), z = size * 0.70710678f;
+    f32x16 t = (f32x16)_mm512_rcp14_ps((__m512)(z * 0.3275911f + 1.0f));
+    f32x16 p = t * 1.061405429f - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    f32x16 e = z * z * -1.44269504f;
+    power16(&e);
+    *v = __builtin_elementwise_max(*v, TMDNE_SPLAT(0.0f)) - size * 0.5f * (p * t * e);
+}

@@ -80,7 +80,7 @@ TMDNE_INLINE void fill_row(const struct planes *p, size_t image, size_t row) {
                 f32x16 v;
                 load16(&v, x + pixel / factor * c->inputs + first + i);
                 if (factors) v = v * scales[i / LANES] + offsets[i / LANES];
-                if (c->silu) swish16(&v, 1.0f);
+                if (c->silu) rough_swish16(&v);
                 narrow16(y + (first + i) / TILE_DEPTH * plane + pixel * TILE_DEPTH + i % TILE_DEPTH, &v);
             }
         }

@@ -67,8 +67,10 @@ struct BfloatConvolutionTests {
             adding: shift, scale: scale, bias: bias, groups: 8, epsilon: 1e-5, activation: .silu)
         let between = device.download(try layer.apply(norm, adding: nil))
         let direct = device.download(try layer.apply(x, preparing: preparation, adding: nil))
-        let unequal = zip(between, direct).reduce(0) { $0 + (abs($1.0 - $1.1) > 1e-2 ? 1 : 0) }
-        #expect(unequal == 0)
+        // The activation on the way is to 3e-4 of the value, so that some numbers are rounded the other way. A rounding of all of them
+        // takes 2e-3. Measured: 3.6e-4.
+        let error = relativeError(direct, between)
+        #expect(error < 1e-3, "\(error)")
         let doubled = try device.resized(x, height: 2 * height, width: 2 * width)
         // A comparison within the expectation would look for the differences of long arrays, which takes hours.
         let isEqual =

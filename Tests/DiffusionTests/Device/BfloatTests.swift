@@ -183,12 +183,4 @@ import Testing
             #expect(exact != narrow && decibels > 32, "guidance \(row.guidances[index]): \(decibels) dB")
         }
     }
-
-    /// The root of the mean square of the difference, by that of what is expected.
-    private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
-        let (error, scale) = zip(found, expected).reduce((0.0, 0.0)) { sums, pair in
-            (sums.0 + pow(Double(pair.0) - Double(pair.1), 2), sums.1 + pow(Double(pair.1), 2))
-        }
-        return (error / scale).squareRoot()
-    }
 }

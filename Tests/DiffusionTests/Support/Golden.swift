@@ -21,6 +21,14 @@ enum Golden {
     }
 }
 
+/// The root of the mean square of the difference, by that of what is expected.
+func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
+    let (error, scale) = zip(found, expected).reduce((0.0, 0.0)) { sums, pair in
+        (sums.0 + pow(Double(pair.0) - Double(pair.1), 2), sums.1 + pow(Double(pair.1), 2))
+    }
+    return (error / scale).squareRoot()
+}
+
 /// The greatest absolute difference between two equally long lists; infinite when their lengths differ.
 func greatestDifference<Number: BinaryFloatingPoint>(_ one: [Number], _ other: [Number]) -> Number {
     guard one.count == other.count else { return .infinity }
