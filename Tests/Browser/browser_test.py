@@ -91,6 +91,8 @@ def test_live(browser, coordinator, tmdne, folder):
     words = browser.run("return [...new Set([...document.querySelectorAll('.tile')].map(tile => tile.textContent))]")
     check("before a worker comes every tile says pending", words == ["pending"], words)
     show(browser, folder, "grid-pending")
+    test_priorities(browser, url, tmdne, folder / "sweep")
+    browser.open(url + "grid")
     browser.run("window.isSamePage = true")
     cache = folder / "cache"
     token = coordinator.find(r"tmdne worker (tmdne1_\S+)")
@@ -107,6 +109,18 @@ def test_live(browser, coordinator, tmdne, folder):
     show(browser, folder, "overview")
     worker.terminate()
     worker.wait(timeout=30)
+
+
+def test_priorities(browser, url, tmdne, directory):
+    browser.open(url)
+    summary = "return document.getElementById('summary').textContent"
+    subprocess.run([tmdne, "prioritise", directory, "--prompt", "old man"], check=True, stdout=subprocess.DEVNULL)
+    browser.wait(summary + ".includes(' prioritised')", 20)
+    count = int(re.search(r"(\d+) prioritised", browser.run(summary)).group(1))
+    asked = json.loads(subprocess.run([tmdne, "status", directory, "--json"], check=True, capture_output=True).stdout)
+    check("the overview tells how many images are prioritised", 0 < count == asked["prioritised"], browser.run(summary))
+    subprocess.run([tmdne, "prioritise", directory, "--reset"], check=True, stdout=subprocess.DEVNULL)
+    browser.wait(f"return !({summary[7:]}.includes(' prioritised'))", 20)
 
 
 def check_host(browser, url, what):

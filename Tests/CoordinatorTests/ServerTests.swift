@@ -9,35 +9,9 @@ import Testing
 struct ServerTests {
     private let temporary = TemporaryDirectory()
 
-    private func hello(
-        _ server: CoordinatorServer, _ name: String = "ada", _ identity: String = Fixtures.ada, leases: [LeaseID] = []
-    ) -> Hello {
-        Fixtures.hello(name, identity, secret: server.joinToken.secret.base64URL, leases: leases)
-    }
-
     /// An image of its own for each cell, so that mixed-up files would be noticed.
     private func image(_ granted: GrantedCell) -> [UInt8] {
         TestPNG.image(text: granted.key.hex)
-    }
-
-    @Test("a worker that is connected and silent is shown as suspect, and no more once it is heard")
-    func suspect() async throws {
-        var settings = ServerFixture.settings()
-        settings.timeouts.silence = .seconds(20)
-        settings.timeouts.suspicion = .milliseconds(300)
-        try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
-            let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
-            func wait(for state: SweepStatus.Worker.State) async throws {
-                while try await server.status().workers.first?.state != state {
-                    try await Task.sleep(for: .milliseconds(10))
-                }
-            }
-            try await wait(for: .suspect)
-            #expect(try await server.status().workers.first?.note?.contains("after 20 s its cells") == true)
-            try await worker.send(.beat(Beat(lease: nil, cell: nil, step: 0, steps: 0)))
-            try await wait(for: .idle)
-        }
     }
 
     @Test("a worker joins, claims, uploads, and what is acknowledged is on the disk")
@@ -45,7 +19,7 @@ struct ServerTests {
         let plan = try Fixtures.plan()
         try await ServerFixture.serve(temporary, plan: plan) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            let welcome = try await worker.join(hello(server))
+            let welcome = try await worker.join(ServerFixture.hello(server))
             #expect(welcome.name == "ada" && welcome.sweep == "sweep" && welcome.leases.isEmpty)
             let grant = try await worker.claim()
             #expect(grant.cells.map(\.key) == plan.shards[0].cells)
@@ -67,24 +41,6 @@ struct ServerTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.directory.incoming.path) == [])
         #expect(try !DirectoryLock.isHeld(in: temporary.directory))
         #expect(try String(contentsOf: temporary.directory.source, encoding: .utf8) == plan.source)
-    }
-
-    @Test("the status tells which step of which image a worker renders, until it renders nothing")
-    func rendering() async throws {
-        try await ServerFixture.serve(temporary, plan: Fixtures.plan(prompts: ["one", "two"])) { server in
-            let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
-            _ = try await worker.claim()
-            let grant = try await worker.claim()
-            #expect(try await server.status().workers.map(\.rendering) == [nil])
-            try await worker.send(.beat(Beat(lease: grant.lease, cell: grant.cells[1].key, step: 3, steps: 4)))
-            #expect(try await worker.next() == .beatReply(BeatReply(lost: [])))
-            #expect(
-                try await server.status().workers.map(\.rendering) == [.init(position: 4, step: 3, steps: 4)])
-            try await worker.send(.beat(Beat(lease: nil, cell: nil, step: 0, steps: 0)))
-            #expect(try await worker.next() == .beatReply(BeatReply(lost: [])))
-            #expect(try await server.status().workers.map(\.rendering) == [nil])
-        }
     }
 
     @Test("a wrong token is refused for good")
@@ -127,7 +83,7 @@ struct ServerTests {
     func badFrames(bad: BadFrame) async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            if bad.isAdmitted { _ = try await worker.join(hello(server)) }
+            if bad.isAdmitted { _ = try await worker.join(ServerFixture.hello(server)) }
             try await worker.send(bytes: bad.bytes)
             guard case .refused(let refused)? = try await worker.next() else {
                 Issue.record("no refusal")
@@ -152,8 +108,27 @@ struct ServerTests {
                 let answer = try? await stranger?.next()
                 #expect(answer == nil)
             }
-            let welcome = try await TestWorker(port: server.boundPort).join(hello(server))
+            let welcome = try await TestWorker(port: server.boundPort).join(ServerFixture.hello(server))
             #expect(welcome.name == "ada")
+        }
+    }
+
+    @Test("a worker beyond those that a coordinator takes is told to come again, and who is in may come back")
+    func tooManyWorkers() async throws {
+        var settings = ServerFixture.settings()
+        settings.mostWorkers = 1
+        try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
+            let first = try await TestWorker(port: server.boundPort)
+            _ = try await first.join(ServerFixture.hello(server))
+            let second = try await TestWorker(port: server.boundPort)
+            try await second.send(.hello(ServerFixture.hello(server, "emmy", Fixtures.emmy)))
+            guard case .refused(let refused)? = try await second.next() else {
+                Issue.record("no refusal")
+                return
+            }
+            #expect(!refused.isFinal && refused.reason.contains("takes no more than 1"), "\(refused.reason)")
+            let again = try await TestWorker(port: server.boundPort)
+            #expect(try await again.join(ServerFixture.hello(server)).name == "ada")
         }
     }
 
@@ -161,7 +136,7 @@ struct ServerTests {
     func badImage() async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
+            _ = try await worker.join(ServerFixture.hello(server))
             let grant = try await worker.claim()
             for bytes in [TestPNG.image(width: 16), Array("no image at all".utf8), TestPNG.image() + [0]] {
                 let offer = Fixtures.offer(grant.cells[0].key, under: grant.lease, image: bytes)
@@ -182,11 +157,11 @@ struct ServerTests {
     func comesBack() async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
             let first = try await TestWorker(port: server.boundPort)
-            _ = try await first.join(hello(server))
+            _ = try await first.join(ServerFixture.hello(server))
             let kept = try await first.claim()
             let lost = try await first.claim()
             let second = try await TestWorker(port: server.boundPort)
-            let welcome = try await second.join(hello(server, leases: [kept.lease]))
+            let welcome = try await second.join(ServerFixture.hello(server, leases: [kept.lease]))
             #expect(welcome.leases == [kept.lease])
             #expect(try await first.next() == nil)
             #expect(try await second.claim().cells.map(\.key) == lost.cells.map(\.key))
@@ -201,14 +176,14 @@ struct ServerTests {
         let plan = try Fixtures.plan()
         let (lease, secret) = try await ServerFixture.serve(temporary, plan: plan) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
+            _ = try await worker.join(ServerFixture.hello(server))
             return (try await worker.claim().lease, server.joinToken.secret)
         }
         #expect(try SweepReader(temporary.directory).status().state == .stopped)
         try await ServerFixture.serve(temporary) { server in
             #expect(server.joinToken.secret == secret)
             let worker = try await TestWorker(port: server.boundPort)
-            #expect(try await worker.join(hello(server, leases: [lease])).leases == [lease])
+            #expect(try await worker.join(ServerFixture.hello(server, leases: [lease])).leases == [lease])
             let bytes = TestPNG.image()
             let offer = Fixtures.offer(plan.cells[0].key, under: lease, image: bytes)
             #expect(try await worker.deliver(offer, image: bytes).outcome == .stored)
@@ -219,7 +194,7 @@ struct ServerTests {
     func releaseAndFail() async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan(prompts: ["one"])) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
+            _ = try await worker.join(ServerFixture.hello(server))
             let grant = try await worker.claim()
             let sick = grant.cells[0].key
             var lease = grant.lease
@@ -247,7 +222,7 @@ struct ServerTests {
             temporary, plan: plan, settings: ServerFixture.settings(exitsWhenDone: true))
         async let run: Void = server.run()
         let worker = try await TestWorker(port: server.boundPort)
-        _ = try await worker.join(hello(server))
+        _ = try await worker.join(ServerFixture.hello(server))
         let grant = try await worker.claim()
         for cell in grant.cells {
             let bytes = image(cell)
@@ -274,8 +249,8 @@ struct ServerTests {
         let running = Task { try await server.run() }
         let worker = try await TestWorker(port: server.boundPort)
         let idle = try await TestWorker(port: server.boundPort)
-        _ = try await idle.join(hello(server, "emmy", Fixtures.emmy))
-        _ = try await worker.join(hello(server))
+        _ = try await idle.join(ServerFixture.hello(server, "emmy", Fixtures.emmy))
+        _ = try await worker.join(ServerFixture.hello(server))
         let grant = try await worker.claim()
         let bytes = image(grant.cells[0])
         try await worker.send(.offer(Fixtures.offer(grant.cells[0].key, under: grant.lease, image: bytes)))
@@ -289,39 +264,11 @@ struct ServerTests {
         try await running.value
     }
 
-    @Test("a full disk stops grants and uploads, says so, and ends by itself")
-    func diskFull() async throws {
-        let disk = FakeDisk()
-        var settings = ServerFixture.settings()
-        settings.diskRoom = disk.room
-        try await ServerFixture.serve(temporary, plan: Fixtures.plan(), settings: settings) { server in
-            let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
-            let grant = try await worker.claim()
-            disk.set(free: 1 << 20)
-            try await published(.diskFull, by: server)
-            #expect(try await server.status().message?.contains("1 MiB are free") == true)
-            let bytes = image(grant.cells[0])
-            let offer = Fixtures.offer(grant.cells[0].key, under: grant.lease, image: bytes)
-            #expect(try await worker.deliver(offer, image: bytes).outcome == .later)
-            try await worker.send(.claim(Claim()))
-            guard case .idle(let idle)? = try await worker.next() else {
-                Issue.record("no idle")
-                return
-            }
-            #expect(idle.reason.contains("full"))
-            disk.set(free: .max)
-            try await published(.running, by: server)
-            #expect(try await worker.deliver(offer, image: bytes).outcome == .stored)
-            _ = try await worker.claim()
-        }
-    }
-
     @Test("a disk that fails in the middle of an upload costs no connection and no image")
     func diskError() async throws {
         try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
             let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
+            _ = try await worker.join(ServerFixture.hello(server))
             let grant = try await worker.claim()
             let bytes = image(grant.cells[0])
             let offer = Fixtures.offer(grant.cells[0].key, under: grant.lease, image: bytes)
@@ -331,40 +278,8 @@ struct ServerTests {
             #expect(try await worker.deliver(offer, image: bytes).outcome == .later)
             try FileManager.default.removeItem(at: images)
             try FileManager.default.createDirectory(at: images, withIntermediateDirectories: false)
-            try await published(.running, by: server)
+            try await ServerFixture.wait(for: .running, of: server)
             #expect(try await worker.deliver(offer, image: bytes).outcome == .stored)
-        }
-    }
-
-    @Test("pause and drain are heard by workers, also when another process asks")
-    func requests() async throws {
-        try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
-            let worker = try await TestWorker(port: server.boundPort)
-            _ = try await worker.join(hello(server))
-            try temporary.directory.submit(.pause)
-            try await published(.paused, by: server)
-            try await worker.send(.claim(Claim()))
-            #expect(try await worker.next() == .idle(Idle(reason: "The sweep is paused.", retrySeconds: 2)))
-            try temporary.directory.submit(.resume)
-            try await published(.running, by: server)
-            let grant = try await worker.claim()
-            try temporary.directory.submit(.drain)
-            #expect(try await worker.next() == .drain(Drain(reason: "The sweep is drained.")))
-            try await worker.send(.claim(Claim()))
-            #expect(try await worker.next() == .drain(Drain(reason: "The sweep is drained.")))
-            try await worker.send(.release(Release(lease: grant.lease)), .bye)
-            #expect(try await worker.next() == nil)
-        }
-    }
-
-    @Test("an inquiry is answered with the status and joins nothing")
-    func inquiry() async throws {
-        try await ServerFixture.serve(temporary, plan: Fixtures.plan()) { server in
-            let worker = try await TestWorker(port: server.boundPort)
-            try await worker.send(
-                .inquire(Inquire(version: WireLimits.protocolVersion, secret: server.joinToken.secret.base64URL)))
-            #expect(try await worker.next() == .report(try await server.status()))
-            #expect(try await worker.next() == nil)
         }
     }
 
@@ -394,16 +309,11 @@ struct ServerTests {
             temporary, plan: Fixtures.plan(), settings: ServerFixture.settings())
         let running = Task { try await server.run() }
         let worker = try await TestWorker(port: server.boundPort)
-        _ = try await worker.join(hello(server))
+        _ = try await worker.join(ServerFixture.hello(server))
         running.cancel()
         _ = await running.result
         #expect(try !DirectoryLock.isHeld(in: temporary.directory))
         #expect(try await worker.next() == nil)
-    }
-
-    /// Waits for the coordinator to tell of a state.
-    private func published(_ state: SweepStatus.State, by server: CoordinatorServer) async throws {
-        while try await server.status().state != state { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     enum BadFrame: CaseIterable {

@@ -20,6 +20,12 @@ extension Dispatcher {
         guard !conduct.isShuttingDown else {
             return .refused(Refused(reason: "The coordinator is shutting down.", isFinal: false))
         }
+        // Who comes back takes his own place.
+        guard guests.count < settings.mostWorkers || guests.values.contains(where: { $0.identity == hello.identity })
+        else {
+            let reason = "The coordinator takes no more than \(settings.mostWorkers) workers; this one may try again."
+            return .refused(Refused(reason: reason, isFinal: false))
+        }
         let name: String
         let misfits = fitness.misfits(of: hello.able)
         do {

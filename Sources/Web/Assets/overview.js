@@ -20,6 +20,7 @@ function show(status) {
     parts.push(status.etaSeconds === null ? "time left not known yet" : `${duration(status.etaSeconds)} left`);
   }
   if (status.positions !== status.cells) parts.push(`${status.positions} positions share them`);
+  if (status.prioritised) parts.push(`${status.prioritised} prioritised`);
   byId("summary").textContent = parts.join(" · ");
   byId("message").hidden = !status.message;
   byId("message").className = status.state === "done" && !status.failed ? "hint" : "warning";

@@ -29,6 +29,18 @@ enum ServerFixture {
             in: temporary.directory, plan: plan, host: "127.0.0.1", port: 0, settings: settings, logger: logger)
     }
 
+    /// What a worker says first, with the server's secret.
+    static func hello(
+        _ server: CoordinatorServer, _ name: String = "ada", _ identity: String = Fixtures.ada, leases: [LeaseID] = []
+    ) -> Hello {
+        Fixtures.hello(name, identity, secret: server.joinToken.secret.base64URL, leases: leases)
+    }
+
+    /// Waits for the coordinator to tell of a state.
+    static func wait(for state: SweepStatus.State, of server: CoordinatorServer) async throws {
+        while try await server.status().state != state { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
     /// Serves while `body` runs, then shuts down gracefully.
     static func serve<Result: Sendable>(
         _ temporary: TemporaryDirectory, plan: SweepPlan? = nil,
