@@ -7,6 +7,9 @@
 // Group norm in three passes: sums over pieces of an image, statistics of a group, and the result as x * factor + offset.
 // The pieces depend on the size of one image alone, and their sums are added in order, so that the result does too.
 
+// Vectors that are summed side by side: more do not fit the registers of AVX2, and are no faster.
+enum { SUMMED = 2 };
+
 static size_t piece_pixels(size_t channels) {
     size_t pixels = 16384 / channels;
     return pixels < 16 ? 16 : pixels;
@@ -32,41 +35,46 @@ struct group_norm {
     int silu, is_narrow;
 };
 
-// Sums of one channel about the first pixel's value: variance from plain squares would lose digits where the mean is large.
+// Sums of neighbouring channels over some pixels, about the first pixel's value: variance from plain squares would lose digits where
+// the mean is large. One of several vectors has all lanes.
+TMDNE_INLINE void sum_channels(
+    const float *x, const float *first, size_t pixels, size_t channels, size_t vectors, size_t lanes, double *sums) {
+    f32x16 pivot[SUMMED], sum[SUMMED], squares[SUMMED];
+    for (size_t v = 0; v < vectors; v++) {
+        take16(&pivot[v], first + v * LANES, lanes);
+        sum[v] = squares[v] = (f32x16){0};
+    }
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        for (size_t v = 0; v < vectors; v++) {
+            f32x16 value;
+            take16(&value, x + pixel * channels + v * LANES, lanes);
+            value -= pivot[v];
+            sum[v] += value;
+            squares[v] += value * value;
+        }
+    }
+    for (size_t v = 0; v < vectors; v++) {
+        for (size_t lane = 0; lane < lanes; lane++) {
+            sums[v * LANES + lane] = sum[v][lane];
+            sums[channels + v * LANES + lane] = squares[v][lane];
+        }
+    }
+}
+
 TMDNE_CLONES static void sum_pieces(const void *context, size_t begin, size_t end) {
     const struct group_norm *g = context;
     size_t channels = g->channels, step = piece_pixels(channels);
     for (size_t piece = begin; piece < end; piece++) {
         size_t image = piece / g->pieces, first = piece % g->pieces * step;
-        size_t last = first + step < g->pixels ? first + step : g->pixels;
-        const float *x = g->x + image * g->pixels * channels;
+        size_t pixels = first + step < g->pixels ? step : g->pixels - first;
+        const float *pivot = g->x + image * g->pixels * channels, *x = pivot + first * channels;
         double *sums = g->sums + piece * 2 * channels;
-        for (size_t c = 0; c < channels; c += 16) {
-            size_t lanes = channels - c < 16 ? channels - c : 16;
-            f32x16 pivot = {0}, sum = {0}, squares = {0};
-            memcpy(&pivot, x + c, lanes * sizeof(float));
-            if (lanes == 16) {
-                for (size_t pixel = first; pixel < last; pixel++) {
-                    f32x16 v;
-                    load16(&v, x + pixel * channels + c);
-                    v -= pivot;
-                    sum += v;
-                    squares += v * v;
-                }
-            } else {
-                for (size_t pixel = first; pixel < last; pixel++) {
-                    f32x16 v = {0};
-                    memcpy(&v, x + pixel * channels + c, lanes * sizeof(float));
-                    v -= pivot;
-                    sum += v;
-                    squares += v * v;
-                }
-            }
-            for (size_t lane = 0; lane < lanes; lane++) {
-                sums[c + lane] = sum[lane];
-                sums[channels + c + lane] = squares[lane];
-            }
-        }
+        size_t c = 0;
+        for (; c + SUMMED * LANES <= channels; c += SUMMED * LANES)
+            sum_channels(x + c, pivot + c, pixels, channels, SUMMED, LANES, sums + c);
+        for (; c + LANES <= channels; c += LANES)
+            sum_channels(x + c, pivot + c, pixels, channels, 1, LANES, sums + c);
+        if (c < channels) sum_channels(x + c, pivot + c, pixels, channels, 1, channels - c, sums + c);
     }
 }
 
