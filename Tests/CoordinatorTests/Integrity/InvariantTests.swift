@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import SharedModel
 import Testing
@@ -70,6 +71,25 @@ struct InvariantTests {
         #expect(throws: CoordinatorError.self) {
             withExtendedLifetime(opened) {}
             _ = try OpenedDirectory(directory, isEncrypted: false)
+        }
+    }
+
+    @Test(
+        "rows that the schema forbids are found at every start",
+        arguments: ["UPDATE cell SET crashes = -1 WHERE id = 3", "UPDATE worker SET done = -1"])
+    func forbidden(sql: String) async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.claim(1)
+        _ = try await fixture.store.committer.perform { db in
+            try db.run("PRAGMA ignore_check_constraints = ON")
+            try db.run(sql)
+        }
+        await fixture.store.close()
+        let path = fixture.temporary.directory.database.path
+        #expect {
+            _ = try SweepStore(path: path)
+        } throws: { error in
+            if case .damagedDatabase(_, let problem)? = error as? CoordinatorError { problem.contains("CHECK") } else { false }
         }
     }
 }
