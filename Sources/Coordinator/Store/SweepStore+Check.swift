@@ -37,7 +37,7 @@ extension SweepStore {
     static func check(_ database: DatabaseQueue, path: String, isSuspect: Bool) throws {
         let tables = try database.read { db in
             try String.fetchAll(
-                db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+                db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'")
         }
         // The longest first.
         let looks =

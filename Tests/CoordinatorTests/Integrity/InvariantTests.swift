@@ -89,7 +89,11 @@ struct InvariantTests {
         #expect {
             _ = try SweepStore(path: path)
         } throws: { error in
-            if case .damagedDatabase(_, let problem)? = error as? CoordinatorError { problem.contains("CHECK") } else { false }
+            if case .damagedDatabase(_, let problem)? = error as? CoordinatorError {
+                problem.contains("CHECK")
+            } else {
+                false
+            }
         }
     }
 }
