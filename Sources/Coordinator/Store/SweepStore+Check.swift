@@ -8,8 +8,8 @@ extension SweepStore {
     private enum Look {
         /// At all pages, but not at what the schema demands of rows.
         case pages
-        /// At what the schema demands of a table's rows.
-        case rows(String)
+        /// At what the schema demands of tables' rows.
+        case rows([String])
         /// At the rules that span tables.
         case rules
 
@@ -19,8 +19,12 @@ extension SweepStore {
             case .pages:
                 try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
                 return try answer(db, "PRAGMA quick_check(1)")
-            case .rows(let table):
-                return try answer(db, "PRAGMA quick_check(\(table.quotedDatabaseIdentifier))")
+            case .rows(let tables):
+                for table in tables {
+                    let problem = try answer(db, "PRAGMA quick_check(\(table.quotedDatabaseIdentifier))")
+                    if problem != nil { return problem }
+                }
+                return nil
             case .rules:
                 return try Invariants.violations(db).first
             }
@@ -40,11 +44,11 @@ extension SweepStore {
                 db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'")
         }
         // The longest first.
-        let looks =
-            tables.filter { $0 == "cell" }.map(Look.rows) + [.pages] + (isSuspect ? [.rules] : [])
-            + tables.filter { $0 != "cell" }.map(Look.rows)
+        let (cells, others) = (tables.filter { $0 == "cell" }, tables.filter { $0 != "cell" })
+        let looks: [Look] = [.rows(cells), .pages, .rows(others)] + (isSuspect ? [.rules] : [])
         // They write nothing, but a connection that could not would leave out what the schema demands.
         var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
         }
