@@ -106,6 +106,18 @@ struct DirectoryTests {
         #expect(throws: CoordinatorError.newerDatabase(path: path)) { _ = try SweepReader(fixture.temporary.directory) }
     }
 
+    @Test("a database whose rows are not what they were is damaged, not a riddle")
+    func unreadable() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.query("DROP TABLE grdb_migrations")
+        _ = try await fixture.query("CREATE TABLE grdb_migrations (identifier TEXT)")
+        _ = try await fixture.query("INSERT INTO grdb_migrations VALUES (NULL)")
+        await fixture.store.close()
+        let path = fixture.temporary.directory.database.path
+        #expect(throws: SweepStore.unreadable(path)) { _ = try SweepStore(path: path) }
+        #expect(throws: SweepStore.unreadable(path)) { _ = try SweepReader(fixture.temporary.directory) }
+    }
+
     @Test("a directory without a sweep can't be looked at")
     func nothing() throws {
         #expect(throws: CoordinatorError.noSweep(directory: directory.url.path)) { _ = try SweepReader(directory) }

@@ -41,6 +41,8 @@ package struct SweepReader: Sendable {
             }
         } catch let error as DatabaseError {
             throw SweepStore.explain(error, path: path)
+        } catch is RowDecodingError {
+            throw SweepStore.unreadable(path)
         }
     }
 

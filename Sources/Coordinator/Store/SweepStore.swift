@@ -35,6 +35,8 @@ final class SweepStore: Sendable {
             if isSuspect, !isCurrent { try verify() }
         } catch let error as DatabaseError {
             throw Self.explain(error, path: path)
+        } catch is RowDecodingError {
+            throw Self.unreadable(path)
         }
     }
 
@@ -72,6 +74,11 @@ final class SweepStore: Sendable {
     /// What an error of this store, or of the disk around it, means for people.
     func explain(_ error: any Error) -> String {
         "\((error as? DatabaseError).map { Self.explain($0, path: path) } ?? error)"
+    }
+
+    /// Of a database whose pages SQLite takes, but not with the values that belong there.
+    static func unreadable(_ path: String) -> CoordinatorError {
+        .damagedDatabase(path: path, problem: "it holds rows that can't be read")
     }
 
     static func explain(_ error: DatabaseError, path: String) -> CoordinatorError {
