@@ -1,6 +1,7 @@
 // Attention in bfloat16 on AMX, with an online softmax whose scores are powers of two.
 //
-// Scores are made in blocks of 32 queries and 32 keys, and while the tiles multiply one block, the vectors make weights of the last.
+// Scores are made in blocks of 32 queries and 32 keys, and become weights while they are in the first level of cache; the products of
+// a block are begun before, so that their latency is not waited for.
 // A query's weights are relative to a reference: the highest score of the first block. Scores may pass it, since the exponents of
 // bfloat16 have room for that; where a weight grows beyond HIGHEST_WEIGHT, the reference follows, and what is weighted so far is
 // scaled. Values have a column of ones besides, whose weighted sum is what the others are divided by.
@@ -11,7 +12,6 @@
 #include <immintrin.h>
 
 #define TMDNE_NATIVE
-#define TMDNE_AMX
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
 #include "amx.h"
 #include "bfloat_dispatch.h"
@@ -101,7 +101,7 @@ struct seen {
     float *sums;        // [32][vectors * 16]: values by their weights
     float *references;  // scaled as the scores are for the power
     float scale;
-    size_t first, rows;  // of all the queries
+    size_t first;  // of all the queries
 };
 
 TMDNE_INLINE void multiply_block(const struct seen *seen, size_t block) {

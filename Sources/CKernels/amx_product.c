@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 #define TMDNE_NATIVE
-#define TMDNE_AMX
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
 #include "amx_product.h"
 #include "bfloat_dispatch.h"

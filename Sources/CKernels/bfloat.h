@@ -1,6 +1,6 @@
 // bfloat16 numbers: the upper halves of floats, two of which are multiplied and added at once into a sum in single precision.
 //
-// Compiled once for the processor's own instructions (AVX512-BF16, where TMDNE_NATIVE is defined, and with TMDNE_AMX also AMX) and
+// Compiled once for the processor's own instructions (AVX512-BF16, where TMDNE_NATIVE is defined) and
 // once for all others, which widen again before they multiply: the same results but for rounding, at the cost of single precision.
 #pragma once
 #include "vector.h"
@@ -11,11 +11,7 @@ typedef uint32_t u32x16 __attribute__((vector_size(64)));
 #ifdef TMDNE_NATIVE
 enum { WIDEST = 4 };  // vectors of a register tile: see attention.c
 #define TMDNE_NUMBERS static
-#ifdef TMDNE_AMX
-#define TMDNE_NAME(name) name##_amx
-#else
 #define TMDNE_NAME(name) name##_native
-#endif
 #else
 enum { WIDEST = 1 };
 #define TMDNE_NUMBERS TMDNE_CLONES static
