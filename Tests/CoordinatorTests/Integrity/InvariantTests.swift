@@ -75,7 +75,7 @@ struct InvariantTests {
     }
 
     @Test(
-        "rows that the schema forbids are found at every start",
+        "rows that the schema forbids are found at every start and by every check, which leaves the files as they are",
         arguments: ["UPDATE cell SET crashes = -1 WHERE id = 3", "UPDATE worker SET done = -1"])
     func forbidden(sql: String) async throws {
         let fixture = try await StoreFixture()
@@ -84,8 +84,21 @@ struct InvariantTests {
             try db.run("PRAGMA ignore_check_constraints = ON")
             try db.run(sql)
         }
-        await fixture.store.close()
         let path = fixture.temporary.directory.database.path
+        // What a killed coordinator leaves: most of it in the log.
+        let killed = TemporaryDirectory()
+        try killed.directory.create()
+        let files = [path, path + "-wal"].map { URL(filePath: $0) }
+        for file in files {
+            try FileManager.default.copyItem(at: file, to: killed.directory.url.appending(path: file.lastPathComponent))
+        }
+        let problems = try SweepReader(killed.directory).problems()
+        #expect(!problems.isEmpty && problems.allSatisfy { $0.contains("CHECK") }, "\(problems)")
+        for file in files {
+            let copy = killed.directory.url.appending(path: file.lastPathComponent)
+            #expect(try Data(contentsOf: copy) == Data(contentsOf: file))
+        }
+        await fixture.store.close()
         #expect {
             _ = try SweepStore(path: path)
         } throws: { error in

@@ -53,6 +53,18 @@ struct SweepRebuildTests {
         #expect(try await SweepCheck.run(sweep.directory).findings == [])
     }
 
+    @Test("a database with rows that the schema forbids, with which no coordinator starts, is not called sound")
+    func forbiddenRows() async throws {
+        let sweep = try await StoredSweep()
+        try await DatabaseQueue(path: sweep.directory.database.path).write { db in
+            try db.run("PRAGMA ignore_check_constraints = ON")
+            try db.run("UPDATE cell SET crashes = -1 WHERE id = 3")
+        }
+        #expect(throws: CoordinatorError.self) { try SweepStore(path: sweep.directory.database.path) }
+        let report = try await SweepRebuild.run(sweep.directory, plan: sweep.plan)
+        #expect(report.done == 6 && report.damaged != nil)
+    }
+
     @Test("a database that was cut short is kept beside the new one")
     func truncatedDatabase() async throws {
         let sweep = try await StoredSweep()
