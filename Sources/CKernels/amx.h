@@ -90,5 +90,7 @@ TMDNE_INLINE void rough_gelu16(f32x16 *v) {
     p = p * t + 0.254829592f;
     f32x16 e = z * z * -1.44269504f;
     power16(&e);
-    *v = __builtin_elementwise_max(*v, TMDNE_SPLAT(0.0f)) - size * 0.5f * (p * t * e);
+    f32x16 whole = *v, nothing = {0};
+    greater16(&whole, &nothing);
+    *v = whole - size * 0.5f * (p * t * e);
 }

@@ -12,8 +12,8 @@ enum {
 };
 
 // Vectors of a register tile: 6 x 4 accumulators, 4 columns and a broadcast fill 29 of AVX-512's 32 registers; a vector is
-// two registers of AVX2, where 6 x 1 accumulators, one column and a broadcast fill 15 of 16. A number is computed alike
-// whatever the tile.
+// two registers of AVX2, where 6 x 1 accumulators, one column and a broadcast fill 15 of 16. The last vector may be a half,
+// which heads of 40 channels end with. A number is computed alike whatever the tile.
 enum { WIDE_TILE = 4, NARROW_TILE = 1 };
 
 static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
@@ -53,40 +53,56 @@ struct columns {
     size_t row, panel;
 };
 
-// c[ROWS][16 vectors] = a[ROWS][depth] b[depth][16 vectors], or += it; `vectors` and `is_adding` are constants after inlining.
+// c[ROWS][16 vectors + 8 halves] = a[ROWS][depth] b[depth][16 vectors + 8 halves], or += it; `vectors`, `halves`, which is 0 or
+// 1, and `is_adding` are constants after inlining.
 TMDNE_INLINE void tile(
-    size_t vectors, int is_adding, size_t depth, const float *a, size_t a_stride, const struct columns *b, float *c, size_t c_stride) {
+    size_t vectors, size_t halves, int is_adding, size_t depth, const float *a, size_t a_stride, const struct columns *b, float *c,
+    size_t c_stride) {
     f32x16 sum[ROWS][WIDE_TILE];
+    f32x8 half[ROWS];
     for (size_t r = 0; r < ROWS; r++) {
+        float *row = c + r * c_stride;
         for (size_t v = 0; v < vectors; v++) {
-            if (is_adding) load16(&sum[r][v], c + r * c_stride + LANES * v);
+            if (is_adding) load16(&sum[r][v], row + LANES * v);
             else sum[r][v] = (f32x16){0};
         }
+        if (is_adding) memcpy(&half[r], row + LANES * vectors, halves * sizeof half[r]);
+        else half[r] = (f32x8){0};
     }
 #pragma clang loop unroll_count(4)
     for (size_t d = 0; d < depth; d++) {
         f32x16 column[WIDE_TILE];
+        f32x8 last;
         for (size_t v = 0; v < vectors; v++) load16(&column[v], b->first + v * b->panel + d * b->row);
+        memcpy(&last, b->first + vectors * b->panel + d * b->row, halves * sizeof last);
         for (size_t r = 0; r < ROWS; r++) {
-            f32x16 value = TMDNE_SPLAT(a[r * a_stride + d]);
-            for (size_t v = 0; v < vectors; v++) sum[r][v] += value * column[v];
+            float value = a[r * a_stride + d];
+            for (size_t v = 0; v < vectors; v++) sum[r][v] += TMDNE_SPLAT(value) * column[v];
+            if (halves) half[r] += TMDNE_HALF_SPLAT(value) * last;
         }
     }
-    for (size_t r = 0; r < ROWS; r++)
-        for (size_t v = 0; v < vectors; v++) store16(c + r * c_stride + LANES * v, &sum[r][v]);
+    for (size_t r = 0; r < ROWS; r++) {
+        float *row = c + r * c_stride;
+        for (size_t v = 0; v < vectors; v++) store16(row + LANES * v, &sum[r][v]);
+        memcpy(row + LANES * vectors, &half[r], halves * sizeof half[r]);
+    }
 }
 
-// The same for any number of columns, in tiles of up to `widest` vectors.
+// The same for any number of columns, filled up to eights, in tiles of up to `widest` vectors.
 TMDNE_INLINE void multiply(
     size_t widest, int is_adding, size_t columns, size_t depth, const float *a, size_t a_stride, struct columns b, float *c,
     size_t c_stride) {
-    size_t vectors = columns / LANES;
-    for (; vectors >= widest; vectors -= widest, b.first += widest * b.panel, c += widest * LANES)
-        tile(widest, is_adding, depth, a, a_stride, &b, c, c_stride);
-    switch (vectors) {
-    case 3: tile(3, is_adding, depth, a, a_stride, &b, c, c_stride); break;
-    case 2: tile(2, is_adding, depth, a, a_stride, &b, c, c_stride); break;
-    case 1: tile(1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    size_t eights = (columns + 7) / 8;
+    for (; eights >= 2 * widest; eights -= 2 * widest, b.first += widest * b.panel, c += widest * LANES)
+        tile(widest, 0, is_adding, depth, a, a_stride, &b, c, c_stride);
+    switch (eights) {
+    case 7: tile(3, 1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 6: tile(3, 0, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 5: tile(2, 1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 4: tile(2, 0, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 3: tile(1, 1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 2: tile(1, 0, is_adding, depth, a, a_stride, &b, c, c_stride); break;
+    case 1: tile(0, 1, is_adding, depth, a, a_stride, &b, c, c_stride); break;
     default: break;
     }
 }
@@ -97,7 +113,7 @@ struct seen {
     float maximum;
 };
 
-// One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
+// One step of the online softmax of a row: scores, which are powers of two, become weights, the output so far is scaled to the new maximum.
 TMDNE_INLINE void soften(
     float *scores, size_t count, size_t padded, struct seen *seen, float *output, size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = -INFINITY;
@@ -106,7 +122,7 @@ TMDNE_INLINE void soften(
     if (highest > before) seen->maximum = highest;
     if (highest > before && before > -INFINITY) {
         f32x16 correction = TMDNE_SPLAT(before - highest);
-        falling_exp16(&correction);
+        falling_power16(&correction);
         seen->total *= correction;
         for (size_t d = 0; d < width; d += LANES) {
             f32x16 v;
@@ -124,7 +140,7 @@ TMDNE_INLINE void soften(
         f32x16 weight;
         load16(&weight, scores + i);
         weight -= seen->maximum;
-        falling_exp16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
+        falling_power16(&weight);  // about 1e-38 for what is hidden: lost beside the 1 of the maximum
         total += weight;
         store16(scores + i, &weight);
     }
@@ -152,7 +168,7 @@ TMDNE_INLINE void meet(
             scores + r * KEY_BLOCK, visible, padded, &seen[r], output + r * p->padded_width, p->padded_width);
     }
     struct columns weighted = {values + key * p->padded_width, p->padded_width, LANES};
-    multiply(widest, 1, p->padded_width, count, scores, KEY_BLOCK, weighted, output, p->padded_width);
+    multiply(widest, 1, a->width, count, scores, KEY_BLOCK, weighted, output, p->padded_width);
 }
 
 TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, size_t end) {
@@ -161,6 +177,7 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
     // Rows beyond the last query of a tile are computed and ignored: their memory is there.
     float query[QUERY_BLOCK * MAX_WIDTH], output[QUERY_BLOCK * MAX_WIDTH] __attribute__((aligned(64)));
     struct seen seen[QUERY_BLOCK];
+    float scale = a->scale * 1.44269504f;  // of powers of e as powers of two
     for (size_t task = begin; task < end; task++) {
         size_t image = task / blocks / a->heads, head = task / blocks % a->heads, first = task % blocks * QUERY_BLOCK;
         size_t count = a->queries - first < QUERY_BLOCK ? a->queries - first : QUERY_BLOCK;
@@ -170,7 +187,7 @@ TMDNE_INLINE void attend(size_t widest, const struct packed *p, size_t begin, si
         memset(output, 0, QUERY_BLOCK * p->padded_width * sizeof(float));
         memset(query, 0, QUERY_BLOCK * a->width * sizeof(float));
         for (size_t r = 0; r < count; r++)
-            for (size_t d = 0; d < a->width; d++) query[r * a->width + d] = q[r * a->q_stride + d] * a->scale;
+            for (size_t d = 0; d < a->width; d++) query[r * a->width + d] = q[r * a->q_stride + d] * scale;
         for (size_t r = 0; r < QUERY_BLOCK; r++) seen[r] = (struct seen){{0}, -INFINITY};
         for (size_t key = 0; key < a->keys; key += KEY_BLOCK) {
             size_t met = a->keys - key < KEY_BLOCK ? a->keys - key : KEY_BLOCK;

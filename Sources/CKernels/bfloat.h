@@ -7,6 +7,7 @@
 
 typedef uint16_t u16x16 __attribute__((vector_size(32)));
 typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef uint32_t u32x8 __attribute__((vector_size(32)));
 
 #ifdef TMDNE_NATIVE
 enum { WIDEST = 4 };  // vectors of a register tile: see attention.c
@@ -91,19 +92,39 @@ TMDNE_INLINE void narrow_row(const float *x, uint16_t *y, size_t count, size_t p
     }
 }
 
-// sum += both halves of `pair` times the pairs of `column`.
+#ifndef TMDNE_NATIVE
+// The two numbers of a pair.
+TMDNE_INLINE void widen_pair(float numbers[2], uint32_t pair) {
+    uint32_t bits[2] = {pair << 16, pair & 0xffff0000};
+    memcpy(numbers, bits, sizeof bits);
+}
+#endif
+
+// sum += both numbers of `pair` times the pairs of `column`.
 TMDNE_INLINE void dot16(f32x16 *sum, const uint16_t *pair, const u32x16 *column) {
     uint32_t bits;
     memcpy(&bits, pair, sizeof bits);
 #ifdef TMDNE_NATIVE
     *sum = (f32x16)_mm512_dpbf16_ps((__m512)*sum, (__m512bh)_mm512_set1_epi32((int)bits), (__m512bh)*column);
 #else
-    uint32_t halves[2] = {bits << 16, bits & 0xffff0000};
-    float low, high;
-    memcpy(&low, &halves[0], sizeof low);
-    memcpy(&high, &halves[1], sizeof high);
-    *sum += TMDNE_SPLAT(low) * (f32x16)(*column << 16);
-    *sum += TMDNE_SPLAT(high) * (f32x16)(*column & 0xffff0000);
+    float numbers[2];
+    widen_pair(numbers, bits);
+    *sum += TMDNE_SPLAT(numbers[0]) * (f32x16)(*column << 16);
+    *sum += TMDNE_SPLAT(numbers[1]) * (f32x16)(*column & 0xffff0000);
+#endif
+}
+
+// The same for half of a vector.
+TMDNE_INLINE void dot8(f32x8 *sum, const uint16_t *pair, const u32x8 *column) {
+    uint32_t bits;
+    memcpy(&bits, pair, sizeof bits);
+#ifdef TMDNE_NATIVE
+    *sum = (f32x8)_mm256_dpbf16_ps((__m256)*sum, (__m256bh)_mm256_set1_epi32((int)bits), (__m256bh)*column);
+#else
+    float numbers[2];
+    widen_pair(numbers, bits);
+    *sum += TMDNE_HALF_SPLAT(numbers[0]) * (f32x8)(*column << 16);
+    *sum += TMDNE_HALF_SPLAT(numbers[1]) * (f32x8)(*column & 0xffff0000);
 #endif
 }
 
@@ -118,13 +139,13 @@ TMDNE_INLINE void power16(f32x16 *v) {
     p = p * r + 0.99992522f;
     *v = (f32x16)_mm512_scalef_ps((__m512)p, (__m512)*v);
 #else
-    f32x16 x = __builtin_elementwise_max(*v, TMDNE_SPLAT(-126.0f));
-    f32x16 k = x + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer
-    k -= 12582912.0f;
-    f32x16 r = x - k;
+    f32x16 x = *v, least = TMDNE_SPLAT(-126.0f);
+    greater16(&x, &least);
+    f32x16 k = x + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer, which is in the last bits then
+    f32x16 r = x - (k - 12582912.0f);
     f32x16 p = r * 5.517167e-2f + 0.24261112f;
     p = p * r + 0.69326099f;
     p = p * r + 0.99992807f;
-    *v = (f32x16)((i32x16)p + (__builtin_convertvector(k, i32x16) << 23));
+    *v = (f32x16)((i32x16)p + ((i32x16)k << 23));
 #endif
 }

@@ -63,42 +63,59 @@ struct columns {
     size_t row, panel;
 };
 
-// c[QUERY_ROWS][16 vectors] = a[QUERY_ROWS][pairs] b, or += it; `vectors` and `is_adding` are constants after inlining.
+// c[QUERY_ROWS][16 vectors + 8 halves] = a[QUERY_ROWS][pairs] b, or += it; `vectors`, `halves`, which is 0 or 1, and `is_adding`
+// are constants after inlining.
 TMDNE_INLINE void meet_tile(
-    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b, float *c,
-    size_t c_stride) {
+    size_t vectors, size_t halves, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b,
+    float *c, size_t c_stride) {
     f32x16 sum[QUERY_ROWS][WIDEST];
+    f32x8 half[QUERY_ROWS];
     for (size_t r = 0; r < QUERY_ROWS; r++) {
+        float *row = c + r * c_stride;
         for (size_t v = 0; v < vectors; v++) {
-            if (is_adding) load16(&sum[r][v], c + r * c_stride + LANES * v);
+            if (is_adding) load16(&sum[r][v], row + LANES * v);
             else sum[r][v] = (f32x16){0};
         }
+        if (is_adding) memcpy(&half[r], row + LANES * vectors, halves * sizeof half[r]);
+        else half[r] = (f32x8){0};
     }
 #pragma clang loop unroll_count(4)
     for (size_t d = 0; d < pairs; d++) {
         u32x16 columns[WIDEST];
+        u32x8 last;
         for (size_t v = 0; v < vectors; v++)
             memcpy(&columns[v], b->first + v * b->panel + d * b->row, sizeof columns[v]);
-        for (size_t r = 0; r < QUERY_ROWS; r++)
+        memcpy(&last, b->first + vectors * b->panel + d * b->row, halves * sizeof last);
+        for (size_t r = 0; r < QUERY_ROWS; r++) {
             for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], a + r * a_stride + 2 * d, &columns[v]);
+            if (halves) dot8(&half[r], a + r * a_stride + 2 * d, &last);
+        }
     }
-    for (size_t r = 0; r < QUERY_ROWS; r++)
-        for (size_t v = 0; v < vectors; v++) store16(c + r * c_stride + LANES * v, &sum[r][v]);
+    for (size_t r = 0; r < QUERY_ROWS; r++) {
+        float *row = c + r * c_stride;
+        for (size_t v = 0; v < vectors; v++) store16(row + LANES * v, &sum[r][v]);
+        memcpy(row + LANES * vectors, &half[r], halves * sizeof half[r]);
+    }
 }
 
+// The same for any number of columns, filled up to eights.
 TMDNE_INLINE void meet_columns(
-    size_t vectors, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c,
-    size_t c_stride) {
-    for (; vectors >= WIDEST; vectors -= WIDEST, b.first += WIDEST * b.panel, c += WIDEST * LANES)
-        meet_tile(WIDEST, is_adding, pairs, a, a_stride, &b, c, c_stride);
+    size_t count, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c, size_t c_stride) {
+    size_t eights = (count + 7) / 8;
+    for (; eights >= 2 * WIDEST; eights -= 2 * WIDEST, b.first += WIDEST * b.panel, c += WIDEST * LANES)
+        meet_tile(WIDEST, 0, is_adding, pairs, a, a_stride, &b, c, c_stride);
+    switch (eights) {
 #if defined(TMDNE_NATIVE)
-    switch (vectors) {
-    case 3: meet_tile(3, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
-    case 2: meet_tile(2, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
-    case 1: meet_tile(1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 7: meet_tile(3, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 6: meet_tile(3, 0, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 5: meet_tile(2, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 4: meet_tile(2, 0, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 3: meet_tile(1, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+    case 2: meet_tile(1, 0, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
+#endif
+    case 1: meet_tile(0, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
     default: break;
     }
-#endif
 }
 
 // What a query has seen so far: its highest score and, lane by lane, the sum of its weights.
@@ -152,7 +169,7 @@ TMDNE_INLINE void meet(
     uint16_t weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
     size_t padded = (count + LANES - 1) / LANES * LANES;
     struct columns panels = {keys + key * p->pairs * 2, 2 * LANES, p->pairs * 2 * LANES};
-    meet_columns((count + LANES - 1) / LANES, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
+    meet_columns(padded, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
     for (size_t r = 0; r < rows; r++) {
         size_t visible = count;
         if (a->causal) {
@@ -167,7 +184,7 @@ TMDNE_INLINE void meet(
     for (size_t r = rows; r < QUERY_ROWS; r++) memcpy(weights + r * KEYS, weights, padded * sizeof(uint16_t));
     struct columns weighted = {
         keys + p->key_panels * p->pairs * 2 * LANES + key * p->padded_width, 2 * p->padded_width, 2 * LANES};
-    meet_columns(p->padded_width / LANES, 1, (count + 1) / 2, weights, KEYS, weighted, output, p->padded_width);
+    meet_columns(a->width, 1, (count + 1) / 2, weights, KEYS, weighted, output, p->padded_width);
 }
 
 TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {

@@ -16,6 +16,7 @@
 
 enum { LANES = 16 };
 typedef float f32x16 __attribute__((vector_size(64)));
+typedef float f32x8 __attribute__((vector_size(32)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 
 // Sixteen copies; adding to a vector of zeros would be an addition, since it turns -0 into 0.
@@ -23,6 +24,12 @@ typedef int32_t i32x16 __attribute__((vector_size(64)));
     __extension__({                                                     \
         float s = (value);                                              \
         (f32x16){s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s};       \
+    })
+
+#define TMDNE_HALF_SPLAT(value)                 \
+    __extension__({                             \
+        float s = (value);                      \
+        (f32x8){s, s, s, s, s, s, s, s};        \
     })
 
 TMDNE_INLINE void load16(f32x16 *v, const float *p) { memcpy(v, p, sizeof *v); }
@@ -45,13 +52,16 @@ TMDNE_INLINE float lane_sum(const f32x16 *v) {
     return lanes[0];
 }
 
-// The greater of both, lane by lane; which of them where one is no number is left open.
+// The greater or the lesser of both, lane by lane, and w where v is no number: an instruction each. The compiler's own
+// takes three, since it decides on w, too.
 TMDNE_INLINE void greater16(f32x16 *v, const f32x16 *w) {
-#ifdef TMDNE_NATIVE
-    *v = (f32x16)_mm512_max_ps((__m512)*v, (__m512)*w);
-#else
-    *v = __builtin_elementwise_max(*v, *w);
-#endif
+    i32x16 stays = *v > *w;
+    *v = (f32x16)(((i32x16)*v & stays) | ((i32x16)*w & ~stays));
+}
+
+TMDNE_INLINE void lesser16(f32x16 *v, const f32x16 *w) {
+    i32x16 stays = *v < *w;
+    *v = (f32x16)(((i32x16)*v & stays) | ((i32x16)*w & ~stays));
 }
 
 // The greatest lane; which of them where one is no number is left open.
@@ -87,7 +97,8 @@ TMDNE_INLINE float greatest_of_row(const float *x, size_t count, float least) {
 //
 // For x <= 88.
 TMDNE_INLINE void falling_exp16(f32x16 *v) {
-    f32x16 x = __builtin_elementwise_max(*v, TMDNE_SPLAT(-87.0f));
+    f32x16 x = *v, least = TMDNE_SPLAT(-87.0f);
+    greater16(&x, &least);
     f32x16 k = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer
     k -= 12582912.0f;
     f32x16 r = x - k * 0.693359375f;
@@ -107,8 +118,26 @@ TMDNE_INLINE void falling_exp16(f32x16 *v) {
 
 // The same, and e^88 for what is greater.
 TMDNE_INLINE void exp16(f32x16 *v) {
-    *v = __builtin_elementwise_min(*v, TMDNE_SPLAT(88.0f));
+    f32x16 most = TMDNE_SPLAT(88.0f);
+    lesser16(v, &most);
     falling_exp16(v);
+}
+
+// 2^x to 8e-8 of the value: a polynomial of degree 6 on |r| <= 1/2 that spreads the greatest relative error (Remez's exchange).
+//
+// For x <= 0; about 1e-38 for all that is below -125.
+TMDNE_INLINE void falling_power16(f32x16 *v) {
+    f32x16 x = *v, least = TMDNE_SPLAT(-125.0f);
+    greater16(&x, &least);
+    f32x16 k = x + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer, which is in the last bits then
+    f32x16 r = x - (k - 12582912.0f);
+    f32x16 p = r * 1.53458124e-4f + 1.33999309e-3f;
+    p = p * r + 9.61848907e-3f;
+    p = p * r + 5.55032864e-2f;
+    p = p * r + 0.240226462f;
+    p = p * r + 0.693147182f;
+    p = p * r + 1.0f;
+    *v = (f32x16)((i32x16)p + ((i32x16)k << 23));
 }
 
 // x / (1 + e^(-slope x)): SiLU for slope 1, the quick GELU of CLIP for 1.702.
@@ -129,7 +158,9 @@ TMDNE_INLINE void gelu16(f32x16 *v) {
     f32x16 e = -z * z;
     exp16(&e);
     f32x16 tail = p * t * e;  // 1 - erf(|x| / sqrt 2)
-    *v = __builtin_elementwise_max(*v, TMDNE_SPLAT(0.0f)) - __builtin_elementwise_abs(*v) * 0.5f * tail;
+    f32x16 whole = *v, nothing = {0};
+    greater16(&whole, &nothing);
+    *v = whole - __builtin_elementwise_abs(*v) * 0.5f * tail;
 }
 
 TMDNE_INLINE void activate16(f32x16 *v, enum tmdne_activation activation) {
