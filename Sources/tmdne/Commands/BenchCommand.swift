@@ -95,10 +95,10 @@ struct BenchCommand: ParsableCommand {
         values.isEmpty ? nil : values.sorted()[values.count / 2]
     }
 
-    /// Linux's own count, `VmHWM:     5732 kB`.
+    /// Linux's own count, `VmHWM:\t    5732 kB`: no space before a number of eight digits.
     private static var peakBytes: Int {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return line?.split(separator: " ").compactMap { Int($0) }.first.map { $0 << 10 } ?? 0
+        return line?.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first.map { $0 << 10 } ?? 0
     }
 }
