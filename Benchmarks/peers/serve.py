@@ -31,9 +31,9 @@ NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 class Parts:
     """The model's parts as plain functions of tensors, loaded when asked for, and examples of what they take."""
 
-    def __init__(self, folder, size):
-        """Remember where the weights are."""
-        self.folder = folder
+    def __init__(self, folder, size, kind=torch.float32):
+        """Remember where the weights are, and what they are loaded as."""
+        self.folder, self.kind = folder, kind
         self.config = json.loads((folder / "unet" / "config.json").read_text())
         side = size // 8
         self.latents = torch.randn(2, 4, side, side)
@@ -51,17 +51,17 @@ class Parts:
 
     def unet(self):
         """Return the module."""
-        model = UNet2DConditionModel.from_pretrained(self.folder / "unet", torch_dtype=torch.float32).eval()
+        model = UNet2DConditionModel.from_pretrained(self.folder / "unet", torch_dtype=self.kind).eval()
         return Call(model, evaluate_xl if self.isXL else lambda m, x, t, c: m(x, t, c, return_dict=False)[0])
 
     def vae(self):
         """Return the module."""
-        model = AutoencoderKL.from_pretrained(self.folder / "vae", torch_dtype=torch.float32).eval()
+        model = AutoencoderKL.from_pretrained(self.folder / "vae", torch_dtype=self.kind).eval()
         return Call(model, lambda m, z: m.decode(z, return_dict=False)[0])
 
     def text(self):
         """Return the module."""
-        model = CLIPTextModel.from_pretrained(self.folder / "text_encoder", torch_dtype=torch.float32).eval()
+        model = CLIPTextModel.from_pretrained(self.folder / "text_encoder", torch_dtype=self.kind).eval()
         return Call(model, lambda m, ids: m(ids)[0])
 
 
@@ -85,9 +85,14 @@ class Call(torch.nn.Module):
 
 
 def convert(module, example, cache):
-    """Convert for OpenVINO; the model is kept in `cache`."""
-    import openvino
+    """Convert for OpenVINO; the model is kept in `cache`.
 
+    The weights of a module in 16 bits stay so: traced in 32, SDXL's do not fit into 24 GB."""
+    import openvino
+    from openvino.frontend.pytorch.patch_model import __make_16bit_traceable as keep_weights
+
+    if any(parameter.dtype == torch.float16 for parameter in module.parameters()):
+        keep_weights(module)
     kinds = [openvino.Type.f32 if e.is_floating_point() else openvino.Type.i64 for e in example]
     shapes = [list(e.shape) for e in example]
     with torch.no_grad():
@@ -151,6 +156,8 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     parts, run = Parts(args.model, args.size), {}
+    if args.convert and parts.isXL:
+        parts.kind = torch.float16
     examples = {name: parts.example(name) for name in args.parts}
     caches = {name: args.cache / f"{args.model.name}-{name}-{args.size}.xml" for name in args.parts}
     if args.convert:
