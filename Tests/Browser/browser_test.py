@@ -123,10 +123,11 @@ def test_priorities(browser, url, tmdne, directory):
     browser.wait(f"return !({summary[7:]}.includes(' prioritised'))", 20)
 
 
-def check_host(browser, url, what):
+def check_host(browser, url, what, overtaken="no address is overtaken"):
     others = [address for address in browser.requested() if not address.startswith((url, "blob:", "data:"))]
     check(f"{what} asks another host", not others, others or "")
-    check(f"{what} logs an error or breaks its content policy", not (problems := browser.problems()), problems or "")
+    problems = [problem for problem in browser.problems() if overtaken not in problem]
+    check(f"{what} logs an error or breaks its content policy", not problems, problems or "")
 
 
 def test_worker(tmdne, folder):
@@ -169,7 +170,8 @@ def test_worker(tmdne, folder):
         browser.run("const s = document.getElementById('sort'); s.value = 'letters'; s.dispatchEvent(new Event('input', {bubbles: true}))")
         read = browser.wait("return document.querySelector('.tile .text')?.textContent")
         check("what tesseract reads is counted as a hint", read.isdigit() and browser.run("return document.getElementById('unread').hidden"), read)
-        check_host(browser, coordinator.url, "no page of a sweep whose boards are read")
+        # A preview is gone when its image is finished between the page's asking what there is and its asking for it.
+        check_host(browser, coordinator.url, "no page of a sweep whose boards are read", overtaken="/previews/")
     finally:
         browser.close()
         worker.terminate()
