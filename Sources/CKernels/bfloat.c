@@ -1,6 +1,9 @@
+#define _GNU_SOURCE  // strcasestr
 #include "bfloat_dispatch.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
@@ -12,27 +15,40 @@ static int may_use_amx(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; 
 static int may_use_amx(void) { return 0; }
 #endif
 
-int tmdne_has_bfloats(void) {
+enum { HAS_BFLOATS = 1, HAS_AMX = 2 };
+
+// Whether oneDNN's own limit of instructions, by which hosts are made to compute alike, leaves those whose names have one of these
+// words in them.
+static int are_within_limit(const char *const *words) {
+    const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+    if (!limit) limit = getenv("DNNL_MAX_CPU_ISA");
+    if (!limit || !*limit || strcasestr(limit, "ALL") || strcasestr(limit, "DEFAULT")) return 1;
+    for (; *words; words++)
+        if (strcasestr(limit, *words)) return 1;
+    return 0;
+}
+
+static int find_units(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
+    static const char *const with_bfloats[] = {"BF16", "FP16", "AMX", "AVX10", 0}, *const with_amx[] = {"AMX", 0};
+    if (!__builtin_cpu_supports("x86-64-v4") || !__builtin_cpu_supports("avx512bf16") || !are_within_limit(with_bfloats)) return 0;
+    int has_amx = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") && are_within_limit(with_amx);
+    return has_amx && may_use_amx() ? HAS_BFLOATS | HAS_AMX : HAS_BFLOATS;
 #else
     return 0;
 #endif
 }
 
-int tmdne_has_amx(void) {
-#if defined(__x86_64__)
+// What of them there is; asked once.
+static int units(void) {
     static atomic_int known = -1;
-    int has = atomic_load_explicit(&known, memory_order_relaxed);
-    if (has >= 0) return has;
-    has = tmdne_has_bfloats() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16")
-        && may_use_amx();
-    atomic_store_explicit(&known, has, memory_order_relaxed);
-    return has;
-#else
-    return 0;
-#endif
+    int found = atomic_load_explicit(&known, memory_order_relaxed);
+    if (found < 0) atomic_store_explicit(&known, found = find_units(), memory_order_relaxed);
+    return found;
 }
+
+int tmdne_has_bfloats(void) { return (units() & HAS_BFLOATS) != 0; }
+int tmdne_has_amx(void) { return (units() & HAS_AMX) != 0; }
 
 #if defined(__x86_64__)
 #define CALL(name, ...) (tmdne_has_bfloats() ? name##_native(__VA_ARGS__) : name##_plain(__VA_ARGS__))

@@ -18,6 +18,24 @@ extension EndToEnd {
             }
         }
 
+        @Test("oneDNN's limit of instructions holds for the kernels of bfloat16, too", .timeLimit(.minutes(2)))
+        func limit() async throws {
+            try await Sandbox.with { sandbox in
+                let limit = ["ONEDNN_MAX_CPU_ISA": "AVX2"]
+                let rendered = try await sandbox.run(
+                    "render", "--prompt", "old man", "--steps", "2", "--precision", "bf16", "-o", "image.png",
+                    environment: limit)
+                #expect(rendered.code == 0)
+                let bytes = try Data(contentsOf: URL(filePath: sandbox.file("image.png")))
+                let (_, texts) = try PNGImage.decode(Array(bytes), maximumPixels: 1 << 20)
+                let metadata = try #require(texts.first { $0.keyword == "tmdne" }).text
+                #expect(metadata.contains(#""device":"cpu ("#))
+                #expect(!metadata.contains("AVX-512") && !metadata.contains("AMX"), "\(metadata)")
+                let again = try await sandbox.run("verify", "image.png", environment: limit)
+                #expect(again.output == "image.png: the same pixels\n")
+            }
+        }
+
         @Test("an edited image, one of another program and none at all are told apart", .timeLimit(.minutes(2)))
         func different() async throws {
             try await Sandbox.with { sandbox in
