@@ -287,6 +287,16 @@ struct LeaseBookTests {
         #expect(happened.map { $0.1.ended.map(\.lease) } == [[try Fixtures.lease(1)], [try Fixtures.lease(2)]])
     }
 
+    @Test("a tick that was held up is no suspension: the process ran, and who was silent meanwhile is found out")
+    func slowTicks() throws {
+        var book = workingBook(try Fixtures.lease(1))
+        #expect(book.tick(now: at(1)) == LeaseBook.Ticked())
+        for second in 2...20 { book.pulse(now: at(Double(second))) }
+        #expect(book.tick(now: at(20)) == LeaseBook.Ticked())
+        for second in 21...40 { book.pulse(now: at(Double(second))) }
+        #expect(book.tick(now: at(40)).ended.map(\.lease) == [try Fixtures.lease(1)])
+    }
+
     @Test("the 95th percentile is that of the nearest rank")
     func percentile() {
         var pace = Pace()

@@ -60,6 +60,17 @@ struct SpeculationTests {
         try await fixture.checkInvariants()
     }
 
+    @Test("what a copy's worker failed does not become its own when the original ends: it goes on without")
+    func failedBeforePromotion() async throws {
+        let fixture = try await fixture()
+        let keys = try await fixture.claim(1).cells.map(\.key)
+        _ = try await copy(fixture, of: 1, as: 2)
+        #expect(try await fixture.fail(keys[2], under: 2, by: Fixtures.emmy).parked == nil)
+        _ = try await fixture.end(1, .expired)
+        #expect(try await fixture.query("SELECT key FROM cell WHERE state = 'pending'") == ["\"\(keys[2].hex)\""])
+        try await fixture.checkInvariants()
+    }
+
     @Test("a copy that ends takes nothing from its original")
     func copyEnds() async throws {
         let fixture = try await fixture()

@@ -228,6 +228,23 @@ struct StoreTests {
         try await fixture.checkInvariants()
     }
 
+    @Test("what a worker failed is left to others for ten minutes, as they may be unable to deliver it")
+    func othersTurn() async throws {
+        let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"], guidances: 1))
+        let key = try await fixture.claim(1).cells[0].key
+        _ = try await fixture.fail(key, under: 1)
+        let claim = { (lease: Int, identity: String) in
+            try await fixture.store.claim(lease: Fixtures.lease(lease), identity: identity, hasCompany: true)
+        }
+        fixture.advance(by: 599)
+        #expect(try await claim(2, Fixtures.ada) == nil)
+        #expect(try await claim(3, Fixtures.emmy) != nil)
+        _ = try await fixture.end(3, .released)
+        fixture.advance(by: 2)
+        #expect(try await claim(4, Fixtures.ada)?.cells.map(\.key) == [key])
+        try await fixture.checkInvariants()
+    }
+
     @Test("a cell that three workers crashed in alone is parked; the cells beside it go back clean")
     func poison() async throws {
         let fixture = try await StoreFixture(try Fixtures.plan(prompts: ["one"]))

@@ -17,6 +17,13 @@ extension Dispatcher {
 
     /// Lets a worker in whose secret is that of `token`.
     func admit(_ hello: Hello, with token: TokenRecord, on connection: any WorkerLine) async -> Admission {
+        arrives(hello.identity)
+        let admission = await lookAt(hello, with: token, on: connection)
+        await arrived(hello.identity)
+        return admission
+    }
+
+    private func lookAt(_ hello: Hello, with token: TokenRecord, on connection: any WorkerLine) async -> Admission {
         guard !conduct.isShuttingDown else {
             return .refused(Refused(reason: "The coordinator is shutting down.", isFinal: false))
         }
@@ -44,6 +51,8 @@ extension Dispatcher {
         }
         // A hello may be overtaken, on its way or while the database is asked.
         guard !book.isOutdated(connection.id, of: hello.identity) else {
+            // The newer connection may be gone as well.
+            await departs(hello.identity, why: "it has come back on a newer connection")
             return .refused(Refused(reason: "This worker has come back on a newer connection.", isFinal: false))
         }
         let joined = book.joined(hello.identity, on: connection.id, naming: hello.leases, now: surroundings.now())
@@ -70,12 +79,7 @@ extension Dispatcher {
     /// A worker that names a lease which has ended, or whose process got it, was only not heard of: its cells killed nobody.
     private func absolve(_ hello: Hello, of granted: [LeaseID], but kept: [LeaseID]) async {
         let ended = Set(hello.leases + granted).subtracting(kept).sorted { $0.hex < $1.hex }
-        do {
-            if !ended.isEmpty { try await store.absolve(ended, of: hello.identity) }
-            conduct.settle(hello.identity)
-        } catch {
-            await storageFailed(error)
-        }
+        await absolve(ended, of: hello.identity)
     }
 
     /// Answers a claim.
@@ -234,16 +238,8 @@ extension Dispatcher {
         logger.info("worker left", metadata: ["worker": "\(guest.name)", "why": "\(why)"])
         events.yield(.workerLeft(name: guest.name))
         let isBack = guests.values.contains { $0.identity == identity }
-        if !isBack {
-            conduct.left(identity, saidGoodbye: saidGoodbye, now: surroundings.now())
-            fitness.left(identity)
-            do {
-                try await store.disconnected(identity: identity, why: why)
-                await lookForUnrenderable()
-            } catch {
-                await storageFailed(error)
-            }
-        }
+        if !isBack { conduct.left(identity, saidGoodbye: saidGoodbye, now: surroundings.now()) }
+        await departs(identity, why: why)
         endIfDrained()
     }
 }

@@ -5,7 +5,8 @@ import SharedModel
 /// Carries out what the lease book and the sweep's conduct decide: the one place where sessions, leases, the database and
 /// the disk's state meet.
 ///
-/// It decides nothing itself. What workers say is in `Dispatcher+Work.swift`, what people and time say is here.
+/// It decides nothing itself. What workers say is in `Dispatcher+Work.swift`, what is written down, now or later, in
+/// `Dispatcher+Records.swift`, and what people and time say is here.
 actor Dispatcher {
     struct Guest {
         var connection: any WorkerLine
@@ -51,8 +52,14 @@ actor Dispatcher {
     var pending = 0
     /// Failures of cells that the database could not be told.
     var untold: [(fail: Fail, identity: String)] = []
-    /// Leases that are over, but the database could not be told.
-    private var unwritten: [LeaseBook.Ended] = []
+    /// Leases that are over, but the database has not been told.
+    var unwritten: [LeaseBook.Ended] = []
+    /// Leases of workers that live, but the database could not be told.
+    var unabsolved: [(leases: [LeaseID], identity: String)] = []
+    /// Workers that are gone, and why; but the database has not been told, or they are just coming back.
+    var departed: [String: String] = [:]
+    /// Connections of each worker whose hello is being looked at.
+    var arriving: [String: Int] = [:]
     /// Workers of which the database does not know yet which cells they can't render.
     var unfitted: Set<String> = []
     /// What workers' rows say about their quarantine.
@@ -150,6 +157,11 @@ actor Dispatcher {
 
     // MARK: - What time says
 
+    /// Called every second or so, also while ``tick()`` waits for the disk.
+    func pulse() {
+        book.pulse(now: surroundings.now())
+    }
+
     /// Called every second or so.
     func tick() async {
         let now = surroundings.now()
@@ -164,13 +176,13 @@ actor Dispatcher {
         conduct.tick(now: now)
         let ticked = book.tick(now: now)
         for id in ticked.silent { guests[id]?.connection.cut() }
-        let overdue = unwritten
-        unwritten = []
         // First, because a failure counts only while its lease is live.
         let failures = untold
         untold = []
         for (fail, identity) in failures { await failed(fail, from: identity) }
-        await write(overdue + ticked.ended)
+        await write(ticked.ended)
+        await writeAbsolutions()
+        await writeDepartures()
         for request in directory.takeRequests() { await take(request) }
         await takePriorities()
         await checkDisk()
@@ -205,33 +217,6 @@ actor Dispatcher {
         if mayEnd { onEnd() }
     }
 
-    /// Writes down that leases are over, or remembers to.
-    func write(_ ended: [LeaseBook.Ended]) async {
-        for ending in ended {
-            do {
-                let parked = try await store.end(
-                    ending.lease, ending.ending, blaming: ending.blamed, isFirst: ending.isFirst,
-                    reason: ending.reason)
-                logger.info("lease ended", metadata: ["lease": "\(ending.lease)", "reason": "\(ending.reason)"])
-                events.yield(.leaseEnded(reason: ending.reason))
-                guard let parked else { continue }
-                events.yield(.failed(cell: parked, position: nil, reason: ending.reason))
-                if ending.ending == .expired { await doubt(holderOf: ending.lease) }
-            } catch {
-                unwritten.append(ending)
-                await storageFailed(error)
-            }
-        }
-    }
-
-    /// A cell was parked. Who is there has shown that it lost the lease; who is not may only be cut off.
-    private func doubt(holderOf lease: LeaseID) async {
-        guard let holder = try? await store.holder(of: lease),
-            !guests.values.contains(where: { $0.identity == holder })
-        else { return }
-        conduct.doubt(holder, now: surroundings.now())
-    }
-
     /// The disk or the database failed: nothing is granted until there is room again.
     func storageFailed(_ error: any Error) async {
         let problem = store.explain(error)
@@ -246,7 +231,7 @@ actor Dispatcher {
 
     /// Whether nobody holds anything and nothing waits to be written down, while grants go on.
     private var isIdle: Bool {
-        conduct.drainReason == nil && book.isEmpty && unwritten.isEmpty && untold.isEmpty
+        conduct.drainReason == nil && book.isEmpty && unwritten.isEmpty && unabsolved.isEmpty && untold.isEmpty
     }
 
     private func checkDisk() async {

@@ -38,6 +38,11 @@ struct LeaseBook: Sendable {
         /// Whether it was the worker's oldest lease: workers render in the order of the grants.
         var isFirst = true
         var reason: String
+
+        /// The worker lives: what it had killed nobody.
+        mutating func absolve() {
+            if ending == .expired { (ending, blamed) = (.released, nil) }
+        }
     }
 
     /// What a hello comes to.
@@ -96,7 +101,7 @@ struct LeaseBook: Sendable {
     /// By the workers' identities.
     private(set) var records: [String: WorkerRecord] = [:]
     private var workers: [String: Worker] = [:]
-    private var lastTick: Instant?
+    private var lastPulse: Instant?
     /// Until when nobody's absence counts, because this process was suspended: the workers may have given it up meanwhile.
     private var amnesty: Instant?
 
@@ -295,13 +300,18 @@ struct LeaseBook: Sendable {
         return ended
     }
 
-    /// Time has passed. Called every second or so.
+    /// This process runs. Called every second or so, whatever else takes its time.
     ///
     /// When it has not been called for long, this process was suspended: then nobody could be heard, and every deadline
     /// moves by as much.
+    mutating func pulse(now: Instant) {
+        defer { lastPulse = now }
+        if let lastPulse, now - lastPulse > timeouts.clockGap { postpone(by: now - lastPulse, now: now) }
+    }
+
+    /// Time has passed. Called every second or so.
     mutating func tick(now: Instant) -> Ticked {
-        defer { lastTick = now }
-        if let lastTick, now - lastTick > timeouts.clockGap { postpone(by: now - lastTick, now: now) }
+        pulse(now: now)
         var ticked = Ticked()
         for identity in workers.keys.sorted() {
             guard var worker = workers[identity] else { continue }

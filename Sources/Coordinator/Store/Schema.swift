@@ -24,6 +24,7 @@ enum Schema {
             for statement in previews { try db.execute(sql: statement) }
         }
         migrator.registerMigration("priority") { db in try db.execute(sql: priority) }
+        migrator.registerMigration("failures") { db in try db.execute(sql: failures) }
         return migrator
     }()
 

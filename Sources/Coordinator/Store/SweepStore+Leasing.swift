@@ -42,17 +42,17 @@ extension SweepStore {
     func claim(
         lease: LeaseID, identity: String, hasCompany: Bool = false, limit: Int = WireLimits.grantedCells
     ) async throws -> Grant? {
-        let timestamp = timestamp
+        let (timestamp, now) = (timestamp, now)
         return try await committer.perform { db in
             guard let worker = try db.row("SELECT id FROM worker WHERE identity = ?", [identity]) else { return nil }
             let id: Int64 = worker["id"]
-            // No worker has the id 0.
-            let avoided = hasCompany ? id : 0
+            let avoided = Avoided(
+                worker: hasCompany ? id : 0, since: Timestamp.text(now.addingTimeInterval(-Self.othersTurn)))
             let held = try Self.held(by: id, db)
             guard !held.isDangerous,
-                let shard = try Self.nextShard(for: id, notFailedBy: avoided, isFree: held.isNone, db)
+                let shard = try Self.nextShard(for: id, avoiding: avoided, isFree: held.isNone, db)
             else { return nil }
-            let chosen = try Self.pendingCells(of: shard, notFailedBy: avoided, limit: limit, db)
+            let chosen = try Self.pendingCells(of: shard, avoiding: avoided, limit: limit, db)
             guard let model = chosen.first?.model else { return nil }
             let attempt = try Self.insertAttempt(lease, shard: shard, worker: id, at: timestamp, db)
             try Self.cover(chosen, by: attempt, db)
@@ -211,9 +211,22 @@ extension SweepStore {
         try db.count("SELECT count(*) FROM cell WHERE attempt = ?", [attempt])
     }
 
-    /// Whether the worker ?1 failed a cell, and another that is there can render it.
+    /// What a worker has failed, and when that is forgotten.
+    private struct Avoided {
+        /// The worker's row; no worker has the id 0.
+        var worker: Int64 = 0
+        /// Wall time: others have had their chance at what failed before. Whoever is there may still be unable to deliver it.
+        var since: String
+    }
+
+    /// How long a cell is left to others than the worker that failed it.
+    static let othersTurn: TimeInterval = 600
+
+    /// Whether the worker ?1 failed a cell since ?2, or leaves it to others for good, and another that is there can render it.
     private static let isLeftToOthers = """
-        EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1)
+        EXISTS (
+            SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?1
+                AND (failed_at IS NULL OR failed_at > ?2))
             AND EXISTS (
                 SELECT 1 FROM worker WHERE connected = 1 AND worker.id <> ?1 AND NOT EXISTS (
                     SELECT 1 FROM unfit WHERE unfit.worker = worker.id
@@ -223,7 +236,7 @@ extension SweepStore {
     /// The first shard with a pending cell that the worker may have, the prioritised before the others; those that killed
     /// workers come after all others, whatever their priority, and only for a worker that is free.
     private static func nextShard(
-        for worker: Int64, notFailedBy avoided: Int64, isFree: Bool, _ db: Database
+        for worker: Int64, avoiding avoided: Avoided, isFree: Bool, _ db: Database
     ) throws -> Int64? {
         // From the shards to their cells, whatever the planner thinks: there may be a million cells that are not for it.
         let fits = try fittingRequirements(of: worker, db).map { "AND shard.requirement IN (\($0))" }
@@ -242,25 +255,25 @@ extension SweepStore {
                         ORDER BY shard.priority DESC, shard.id LIMIT 1),
                     (SELECT cell.shard FROM \(fits == nil ? "cell" : source) WHERE \(condition)
                         ORDER BY \(fits == nil ? "cell.shard" : "shard.id") LIMIT 1)) AS shard
-                """, [avoided])
+                """, [avoided.worker, avoided.since])
             if let found: Int64 = shard?["shard"] { return found }
         }
         return nil
     }
 
     private static func pendingCells(
-        of shard: Int64, notFailedBy avoided: Int64, limit: Int, _ db: Database
+        of shard: Int64, avoiding avoided: Avoided, limit: Int, _ db: Database
     ) throws -> [ChosenCell] {
         let size = try db.count("SELECT cells FROM shard WHERE id = ?", [shard])
         var isFirstHarmless: Bool?
         return try choose(
             db,
             """
-            WHERE cell.shard = ?2 AND cell.state = 'pending' AND cell.shard IS NOT NULL AND NOT (\(isLeftToOthers))
+            WHERE cell.shard = ?3 AND cell.state = 'pending' AND cell.shard IS NOT NULL AND NOT (\(isLeftToOthers))
             ORDER BY cell.crashes > 0, max(cell.deaths, 1), EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id),
                 cell.rank
-            LIMIT ?3
-            """, [avoided, shard, min(max(limit, 1), WireLimits.grantedCells)]
+            LIMIT ?4
+            """, [avoided.worker, avoided.since, shard, min(max(limit, 1), WireLimits.grantedCells)]
         ) { crashes, deaths in
             // A cell has killed nobody, as far as one can tell: a single death may be anybody's.
             let isHarmless = crashes == 0 && deaths < 2

@@ -146,7 +146,7 @@ extension SweepStore {
             let id: Int64 = cell["id"]
             let keeper: Int64? = try db.row("SELECT attempt FROM cell WHERE id = ?", [id])?["attempt"]
             let reason = fail.reason.isEmpty ? "The worker gave no reason." : fail.reason
-            let isParked = try Self.countFailure(of: id, by: holder["worker"], db)
+            let isParked = try Self.countFailure(of: id, by: holder["worker"], at: timestamp, db)
             if isParked {
                 try db.run("UPDATE cell SET state = 'failed', attempt = NULL, reason = ? WHERE id = ?", [reason, id])
             }
@@ -177,12 +177,14 @@ extension SweepStore {
     }
 
     /// - Returns: Whether the cell has failed often enough to be parked.
-    private static func countFailure(of cell: Int64, by worker: Int64, _ db: Database) throws -> Bool {
+    private static func countFailure(
+        of cell: Int64, by worker: Int64, at timestamp: String, _ db: Database
+    ) throws -> Bool {
         try db.run(
             """
-            INSERT INTO failure (cell, worker, times) VALUES (?, ?, 1)
-            ON CONFLICT (cell, worker) DO UPDATE SET times = times + 1
-            """, [cell, worker])
+            INSERT INTO failure (cell, worker, times, failed_at) VALUES (?, ?, 1, ?)
+            ON CONFLICT (cell, worker) DO UPDATE SET times = times + 1, failed_at = excluded.failed_at
+            """, [cell, worker, timestamp])
         return try db.count("SELECT count(*) > 1 OR sum(times) >= \(crashLimit) FROM failure WHERE cell = ?", [cell])
             > 0
     }

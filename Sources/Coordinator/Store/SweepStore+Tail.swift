@@ -77,17 +77,18 @@ extension SweepStore {
         }
     }
 
-    /// Makes the cells of an attempt that ends those of its live copy, which then is an attempt like any other.
+    /// Makes the cells of an attempt that ends those of its live copy, which then is an attempt like any other; but for
+    /// those that the copy's worker has failed, and goes on without.
     static func leaveToCopy(_ attempt: Int64, _ db: Database) throws {
-        guard let copy = try db.row("SELECT id FROM attempt WHERE copy_of = ? AND state = 'live'", [attempt]) else {
-            return
-        }
+        let copy = try db.row("SELECT id, worker FROM attempt WHERE copy_of = ? AND state = 'live'", [attempt])
+        guard let copy else { return }
         let id: Int64 = copy["id"]
         let left = try db.run(
             """
-            UPDATE cell SET attempt = ?
-            WHERE attempt = ? AND id IN (SELECT cell FROM attempt_cell WHERE attempt_cell.attempt = ?)
-            """, [id, attempt, id])
+            UPDATE cell SET attempt = ?1
+            WHERE attempt = ?2 AND id IN (SELECT cell FROM attempt_cell WHERE attempt_cell.attempt = ?1)
+                AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.cell = cell.id AND failure.worker = ?3)
+            """, [id, attempt, copy["worker"] as Int64])
         if left > 0 { try db.run("UPDATE attempt SET copy_of = NULL WHERE id = ?", [id]) }
     }
 

@@ -90,7 +90,7 @@ final class GridFixture {
                     // It has failed twice before, so that it is parked now.
                     try await store.committer.perform { db in
                         _ = try db.run(
-                            "INSERT INTO failure SELECT cell.id, worker.id, 2 FROM cell, worker WHERE key = ?",
+                            "INSERT INTO failure (cell, worker, times) SELECT cell.id, worker.id, 2 FROM cell, worker WHERE key = ?",
                             [granted.key.hex])
                     }
                     _ = try await store.fail(Fail(lease: lease, cell: granted.key, reason: reason), from: identity)
