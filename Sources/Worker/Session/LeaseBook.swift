@@ -62,15 +62,17 @@ struct LeaseBook {
     /// Begins the oldest queued lease, if nothing is rendered.
     ///
     /// - Parameter spooled: Whether a cell's image is in the spool already, from an earlier lease.
-    /// - Returns: The grant to render and the cells of it to leave out.
+    /// - Returns: The grant to render and the cells of it to leave out: what is in the spool, or delivered from there.
     mutating func beginNext(spooled: (CellKey) -> Bool) -> (grant: Grant, skipped: Set<CellKey>)? {
         guard !isRendering, let lease = leases.first(where: { held[$0]?.phase == .queued }),
             let grant = held[lease]?.grant
         else { return nil }
-        let skipped = Set(grant.cells.map(\.key).filter(spooled))
+        let waiting = Set(grant.cells.map(\.key).filter(spooled))
+        // While it was queued, cells may have been delivered under a lease from before.
+        let done = Set(grant.cells.map(\.key)).subtracting(held[lease]?.undone ?? [])
         held[lease]?.phase = .rendering
-        held[lease]?.undelivered = skipped
-        return (grant, skipped)
+        held[lease]?.undelivered = waiting
+        return (grant, waiting.union(done))
     }
 
     mutating func onLastGroup(_ lease: LeaseID) {
