@@ -115,6 +115,14 @@ struct FrameHandlerTests {
         #expect(await ended().error == "\(WireError.frameTooLong(length: 1025, limit: 1024))")
     }
 
+    @Test("what comes after a frame that broke the rules is thrown away, not kept until the door is shut")
+    func afterTheEnd() throws {
+        try channel.writeInbound(ByteBuffer(integer: UInt32(1025)))
+        let before = handler.keptBytes
+        try channel.writeInbound(ByteBuffer(repeating: 0, count: 1 << 20))
+        #expect(handler.keptBytes == before)
+    }
+
     @Test("a connection that ends inside a frame says so")
     func truncated() async throws {
         try channel.writeInbound(ByteBuffer(bytes: [0, 0, 0, 9, 1]))

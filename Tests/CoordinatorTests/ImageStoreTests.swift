@@ -52,6 +52,31 @@ struct ImageStoreTests {
         #expect(kept?.filter { $0.hasSuffix(".png") } == [])
     }
 
+    @Test("an image that says that it is of another cell is refused, as it would be taken for that one's after a loss")
+    func anotherCell() async throws {
+        let plan = try StoredSweep.plan()
+        let granted = (0..<2).map { position in
+            let (shown, planned) = (plan.positions[position], plan.cells[position])
+            return GrantedCell(
+                key: planned.key, cell: planned.cell, position: position, rawPrompt: shown.prompt,
+                rawNegativePrompt: shown.negativePrompt, style: shown.style)
+        }
+        let bytes = try StoredSweep.image(of: granted[1])
+        for (cell, isFine) in [(granted[1].key, true), (granted[0].key, false)] {
+            let offer = Fixtures.offer(cell, under: try Fixtures.lease(1), image: bytes)
+            let image = try await images.begin(offer, width: 64, height: 64)
+            // In pieces: the text is not whole when the first has come.
+            try await images.append(Array(bytes.prefix(100)), to: image)
+            let rest = Array(bytes.dropFirst(100))
+            if isFine {
+                try await images.append(rest, to: image)
+            } else {
+                await #expect(throws: ImageRefusal.self) { try await images.append(rest, to: image) }
+            }
+            await images.discard(image)
+        }
+    }
+
     @Test("more bytes than were offered are refused")
     func tooLong() async throws {
         let bytes = TestPNG.image()

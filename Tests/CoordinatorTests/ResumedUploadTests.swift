@@ -118,5 +118,11 @@ struct ResumedUploadTests {
         #expect(partials.expire(now: now + .seconds(602)).count == 1)
         #expect(partials.expire(now: now + .seconds(700)).count == 1)
         #expect(try names() == 0)
+        let few = PartialUploads(mostFiles: 1)
+        #expect(few.keep(try begin(0), of: Fixtures.ada, now: now).isEmpty)
+        #expect(
+            few.keep(try begin(1), of: Fixtures.emmy, now: now + .seconds(1)).map(\.offer.cell) == [
+                try Fixtures.plan().cells[0].key
+            ])
     }
 }

@@ -47,6 +47,26 @@ struct WireBoundsTests {
     }
 
     @Test(
+        "a report that would trap who adds up its numbers, or steer his terminal, is refused",
+        arguments: [
+            #""done":9223372036854775807,"message":null"#, #""done":1,"message":"\u001b[2J""#,
+        ])
+    func reportBounds(fields: String) {
+        let payload = """
+            {\(fields),"cells":2,"failed":0,"failures":[],"imagesPerMinute":null,"etaSeconds":null,"leased":1,"pending":0,\
+            "positions":3,"prioritised":1,"state":"running","sweep":"s","workers":[]}
+            """
+        var frame = WireSamples.frame(type: 0x89, payload: Array(payload.utf8))
+        var decoder = FrameDecoder<CoordinatorMessage>(limit: .authenticated())
+        #expect {
+            try decoder.decode(buffer: &frame)
+        } throws: { error in
+            guard case .outOfBounds? = error as? WireError else { return false }
+            return true
+        }
+    }
+
+    @Test(
         "a preview of other sides or another length than it says is refused",
         arguments: [(0, 1, 0), (1, 0, 0), (129, 1, 387), (1, 255, 765), (2, 2, 11), (2, 2, 13), (128, 128, 0)])
     func previews(width: UInt8, height: UInt8, colours: Int) {

@@ -11,9 +11,14 @@ final class IncomingImage: Sendable {
     private struct State {
         var hash = SHA256()
         var gate: PNGGate
+        /// What has come before the image data; empty again from there on.
+        var head: [UInt8] = []
         var received = 0
         var isMoved = false
     }
+
+    /// Most bytes before the image data: what an image says of itself takes a few thousand.
+    private static let longestHead = 1 << 20
 
     let offer: Offer
     private let path: String
@@ -55,10 +60,29 @@ final class IncomingImage: Sendable {
             guard state.received <= offer.bytes else {
                 throw ImageRefusal(reason: "The image is longer than the \(offer.bytes) bytes that were offered.")
             }
-            try state.gate.check(bytes)
+            try check(bytes, &state)
             state.hash.update(data: bytes)
             try DurableFile.write(bytes, to: descriptor, path: path)
         }
+    }
+
+    /// Checks the next bytes, and as soon as the image data begins whether the image says that it is of another cell: then it
+    /// would be taken for that one's when the database has to be made again.
+    private func check(_ bytes: [UInt8], _ state: inout State) throws(ImageRefusal) {
+        guard !state.gate.hasImageData else { return try state.gate.check(bytes) }
+        state.head += bytes
+        try state.gate.check(bytes)
+        guard state.gate.hasImageData else {
+            guard state.head.count <= Self.longestHead else {
+                throw ImageRefusal(reason: "The image has more than \(Self.longestHead) bytes before its image data.")
+            }
+            return
+        }
+        let metadata = try StoredImage.metadata(in: state.head)
+        state.head = []
+        guard let metadata, metadata.key != offer.cell else { return }
+        throw ImageRefusal(
+            reason: "The image says that it is of cell \(metadata.key.hex.prefix(12))…, not the one offered.")
     }
 
     /// Checks the whole, and moves it to `destination`, durably but for the entry in its directory.

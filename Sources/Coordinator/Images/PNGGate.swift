@@ -76,6 +76,9 @@ struct PNGGate {
         }
     }
 
+    /// Whether the image data has begun: all texts that readers look at have passed.
+    var hasImageData: Bool { data != nil }
+
     /// - Throws: ``ImageRefusal`` unless the file ended where it should.
     func finish() throws(ImageRefusal) {
         guard part == .nothing else { throw refusal("ends in the middle") }

@@ -18,6 +18,8 @@ struct StoredImage: Sendable {
     init?(path: String) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if descriptor < 0, errno == ENOENT { return nil }
+        // O_NOFOLLOW makes this of a link.
+        if descriptor < 0, errno == ELOOP { throw ImageRefusal(reason: "is a link, and no file of ours is") }
         guard descriptor >= 0 else { throw DurableFile.error(path, "Reading") }
         defer { Glibc.close(descriptor) }
         var information = stat()
@@ -56,6 +58,15 @@ struct StoredImage: Sendable {
     ///
     /// - Throws: ``ImageRefusal`` when it contradicts itself.
     func metadata() throws(ImageRefusal) -> ImageMetadata? {
+        try Self.metadata(in: bytes)
+    }
+
+    /// What an image says of itself before its image data.
+    ///
+    /// - Parameter bytes: The file up to there, or further.
+    /// - Returns: `nil` when it says nothing.
+    /// - Throws: ``ImageRefusal`` when it contradicts itself.
+    static func metadata(in bytes: [UInt8]) throws(ImageRefusal) -> ImageMetadata? {
         do {
             let texts = try PNGText.read(from: bytes)
             guard let chunk = texts.first(where: { $0.keyword == ImageMetadata.keyword }) else { return nil }

@@ -71,6 +71,8 @@ final class FrameHandler: ChannelInboundHandler {
             }
             watchFrame(context, restart: completed)
         } catch {
+            // Nobody asks for more, and the peer may go on sending for as long as its refusal takes.
+            isDiscarding = true
             end(with: error)
         }
     }
@@ -95,6 +97,9 @@ final class FrameHandler: ChannelInboundHandler {
         end(with: error)
         context.close(promise: nil)
     }
+
+    /// Bytes that have come and are no whole frame yet. On the event loop.
+    var keptBytes: Int { processor.unprocessedBytes }
 
     /// A message has been dealt with. On the event loop.
     func taken() {
@@ -131,11 +136,11 @@ final class FrameHandler: ChannelInboundHandler {
     }
 
     private func watchFrame(_ context: ChannelHandlerContext, restart: Bool) {
-        if restart || processor.unprocessedBytes == 0 {
+        if restart || keptBytes == 0 {
             frame?.cancel()
             frame = nil
         }
-        guard processor.unprocessedBytes > 0, frame == nil else { return }
+        guard keptBytes > 0, frame == nil else { return }
         frame = context.eventLoop.assumeIsolated().scheduleTask(in: deadlines.frame) { [self] in
             frame = nil
             guard untaken == 0 else {

@@ -15,14 +15,17 @@ final class PartialUploads: Sendable {
 
     private let lifetime: Duration
     private let mostBytes: Int
+    private let mostFiles: Int
     private let kept = Mutex<[String: Kept]>([:])
 
     /// - Parameters:
     ///   - lifetime: How long a worker has to come back.
     ///   - mostBytes: Most that all of them together take on the disk.
-    init(lifetime: Duration = .seconds(600), mostBytes: Int = 1 << 30) {
+    ///   - mostFiles: Most of them: each is an open file, and what decompresses it.
+    init(lifetime: Duration = .seconds(600), mostBytes: Int = 1 << 30, mostFiles: Int = 256) {
         self.lifetime = lifetime
         self.mostBytes = mostBytes
+        self.mostFiles = mostFiles
     }
 
     /// Keeps a cut upload.
@@ -31,7 +34,7 @@ final class PartialUploads: Sendable {
     func keep(_ image: IncomingImage, of identity: String, now: Instant) -> [IncomingImage] {
         kept.withLock { kept in
             var dropped = kept.updateValue(Kept(image: image, since: now), forKey: identity).map { [$0.image] } ?? []
-            while kept.values.reduce(0, { $0 + $1.image.received }) > mostBytes,
+            while kept.count > mostFiles || kept.values.reduce(0, { $0 + $1.image.received }) > mostBytes,
                 let oldest = kept.min(by: { $0.value.since < $1.value.since })
             {
                 kept[oldest.key] = nil

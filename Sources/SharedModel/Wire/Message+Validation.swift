@@ -252,7 +252,13 @@ extension SweepStatus: WirePayload {
             (positions, "positions"), (cells, "cells"), (done, "done"), (failed, "failed"), (leased, "leased"),
             (pending, "pending"), (prioritised ?? 0, "prioritised"),
         ] {
-            try check.require(count >= 0, field, "0 or more")
+            try check.integer(count, field, in: 0...WireLimits.positions)
+        }
+        // They end on people's terminals.
+        let notes = [sweep, message ?? ""] + workers.flatMap { [$0.name, $0.device, $0.note ?? ""] }
+        for text in notes + failures.map(\.reason) {
+            let isPlain = text.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }
+            try check.require(isPlain, "text", "without control characters")
         }
     }
 }

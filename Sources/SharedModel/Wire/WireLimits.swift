@@ -18,6 +18,8 @@ package enum WireLimits {
     package static let memoryBytes = 1 << 50
     /// Most families of models that a worker may tell.
     package static let families = 16
+    /// Most positions or cells that a report may tell.
+    package static let positions = 1 << 40
     /// Longest name of a worker, in bytes of UTF-8.
     package static let nameBytes = 64
     /// Longest description of a device, in bytes of UTF-8.

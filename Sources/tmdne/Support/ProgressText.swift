@@ -4,7 +4,7 @@ import SharedModel
 enum ProgressText {
     /// `[########----] 120 of 336 · 84.0 images/min · 2 min left · 1 failed`, at most about 80 columns.
     static func bar(_ status: SweepStatus, width: Int = 24) -> String {
-        let finished = status.done + status.failed
+        let finished = min(status.done + status.failed, status.cells)
         let filled = status.cells > 0 ? width * finished / status.cells : width
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
         return "[\(bar)] \(line(status))"

@@ -7,7 +7,7 @@ enum TestPNG {
         let row = [0] + [UInt8](repeating: colour, count: 3 * width)
         let raw = Array(repeating: row, count: height).flatMap(\.self)
         return signature + header(width: width, height: height)
-            + (text.map { chunk("tEXt", Array("tmdne".utf8) + [0] + Array($0.utf8)) } ?? [])
+            + (text.map { chunk("tEXt", Array("Comment".utf8) + [0] + Array($0.utf8)) } ?? [])
             + chunk("IDAT", stored(raw)) + chunk("IEND", [])
     }
 
