@@ -39,13 +39,23 @@ struct OpenedDirectory: Sendable {
 
     /// Makes `plan` the directory's sweep and keeps its file beside the database.
     func adopt(_ plan: SweepPlan?) async throws -> Adoption? {
-        guard let plan else { return nil }
+        guard let plan else {
+            try restoreSource()
+            return nil
+        }
         let adoption = try await store.adopt(plan, directory: directory.url.path)
         let path = directory.source.path
         if adoption != .resumed || !FileManager.default.fileExists(atPath: path) {
             try DurableFile.replace(path, with: Array(plan.source.utf8), mode: 0o644)
         }
         return adoption
+    }
+
+    /// Puts the sweep file back that is needed should the database be lost.
+    private func restoreSource() throws {
+        let path = directory.source.path
+        guard directory.holdsSweep, !FileManager.default.fileExists(atPath: path) else { return }
+        try DurableFile.replace(path, with: Array(SweepReader(directory).sweep().source.utf8), mode: 0o644)
     }
 
     func close() async {

@@ -1,4 +1,5 @@
 package import Foundation
+import Glibc
 
 /// Where a sweep lives on disk.
 package struct SweepDirectory: Equatable, Sendable {
@@ -33,16 +34,20 @@ package struct SweepDirectory: Equatable, Sendable {
     /// `requests/`: what people ask of a running coordinator.
     package var requests: URL { url.appending(path: "requests") }
 
-    /// Whether a coordinator has been started here before.
+    /// Whether a coordinator has been started here before. An empty file is no database, whatever emptied it.
     package var holdsSweep: Bool {
-        FileManager.default.fileExists(atPath: database.path)
+        var information = stat()
+        return stat(database.path, &information) == 0 && information.st_size > 0
+    }
+
+    /// Names below `images/`, which may be a link to another disk.
+    var imageNames: some Sequence<String> {
+        let names = FileManager.default.enumerator(atPath: images.resolvingSymlinksInPath().path)
+        return IteratorSequence(AnyIterator { names?.nextObject() as? String })
     }
 
     /// Whether any image has been stored here.
-    var holdsImages: Bool {
-        FileManager.default.enumerator(atPath: images.path)?.contains { ($0 as? String)?.hasSuffix(".png") == true }
-            ?? false
-    }
+    var holdsImages: Bool { imageNames.contains { $0.hasSuffix(".png") } }
 
     /// Path of an image inside the directory, from its SHA-256 in hexadecimal.
     package static func imagePath(sha256: String) -> String {

@@ -140,8 +140,7 @@ package struct SweepCheck {
 
     /// Looks for files under `images/` that no row knows and that were written before `newest`.
     private mutating func lookForStrangers(known: Set<String>, newest: Date) throws {
-        let enumerator = FileManager.default.enumerator(atPath: directory.images.path)
-        while let name = enumerator?.nextObject() as? String {
+        for name in directory.imageNames {
             let path = "images/\(name)"
             var information = stat()
             guard !known.contains(path), lstat(directory.url.appending(path: path).path, &information) == 0,
@@ -191,11 +190,23 @@ package struct SweepCheck {
     private func setAside(_ path: String) throws {
         try DurableFile.makeDirectory(directory.setAside.path)
         let source = directory.url.appending(path: path)
-        let destination = directory.setAside.appending(path: source.lastPathComponent)
+        let destination = freePlace(source.lastPathComponent)
         // Two rows may share a damaged file; it is moved once.
-        guard rename(source.path, destination.path) == 0 || errno == ENOENT else {
+        guard rename(source.path, destination) == 0 || errno == ENOENT else {
             throw DurableFile.error(source.path, "Setting aside")
         }
+    }
+
+    /// A path in `set-aside/` that nothing has: what was set aside before stays.
+    private func freePlace(_ name: String) -> String {
+        var information = stat()
+        var path = directory.setAside.appending(path: name).path
+        var number = 2
+        while lstat(path, &information) == 0 {
+            path = directory.setAside.appending(path: "\(number)-\(name)").path
+            number += 1
+        }
+        return path
     }
 }
 

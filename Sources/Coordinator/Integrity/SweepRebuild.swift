@@ -84,10 +84,8 @@ package struct SweepRebuild {
     private mutating func readImages(_ progress: (Int) -> Void) throws {
         let planned = Set(plan.cells.map(\.key))
         var places: [CellKey: Int] = [:]
-        let names = FileManager.default.enumerator(atPath: directory.images.path)
         var count = 0
-        while let name = names?.nextObject() as? String {
-            guard name.hasSuffix(".png") else { continue }
+        for name in directory.imageNames where name.hasSuffix(".png") {
             count += 1
             if count.isMultiple(of: 100) { progress(count) }
             do throws(ImageRefusal) {

@@ -21,7 +21,7 @@ package struct SweepReader: Sendable {
     /// - Throws: ``CoordinatorError`` when the directory holds no sweep, or one of another version.
     package init(_ directory: SweepDirectory) throws {
         let path = directory.database.path
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard directory.holdsSweep else {
             throw CoordinatorError.noSweep(directory: directory.url.path)
         }
         var configuration = Configuration()

@@ -93,6 +93,44 @@ struct SweepCheckTests {
         #expect(sweep.names(under: "images").count == 6)
     }
 
+    @Test("what is set aside replaces nothing that was set aside before, and links are set aside as they are")
+    func setAside() async throws {
+        let sweep = try await StoredSweep()
+        for folder in ["a", "b"] {
+            let url = sweep.directory.images.appending(path: folder)
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+            try Data(folder.utf8).write(to: url.appending(path: "x.png"))
+        }
+        let image = try sweep.file(0)
+        let elsewhere = sweep.directory.url.appending(path: "elsewhere.png")
+        try FileManager.default.moveItem(at: image, to: elsewhere)
+        try FileManager.default.createSymbolicLink(at: image, withDestinationURL: elsewhere)
+        let report = try await SweepCheck.run(sweep.directory, isRepairing: true)
+        #expect(
+            report.isSettled
+                && report.findings.map(\.kind).sorted { "\($0)" < "\($1)" } == [.damaged, .unknown, .unknown])
+        let kept = try ["x.png", "2-x.png"].map { name in
+            try String(contentsOf: sweep.directory.setAside.appending(path: name), encoding: .utf8)
+        }
+        #expect(kept.sorted() == ["a", "b"])
+        #expect(try await SweepCheck.run(sweep.directory).findings == [])
+    }
+
+    @Test("images on another disk, behind a link, are looked at as those in place")
+    func linkedImages() async throws {
+        let sweep = try await StoredSweep()
+        let elsewhere = sweep.directory.url.appending(path: "elsewhere")
+        try FileManager.default.moveItem(at: sweep.directory.images, to: elsewhere)
+        try FileManager.default.createSymbolicLink(at: sweep.directory.images, withDestinationURL: elsewhere)
+        try Data().write(to: elsewhere.appending(path: "stray"))
+        #expect(try await SweepCheck.run(sweep.directory).findings.map(\.kind) == [.unknown])
+        try FileManager.default.removeItem(at: sweep.directory.database)
+        #expect(throws: CoordinatorError.lostDatabase(directory: sweep.directory.url.path)) {
+            _ = try OpenedDirectory(sweep.directory, isEncrypted: false)
+        }
+        #expect(try await SweepRebuild.run(sweep.directory, plan: sweep.plan).done == 6)
+    }
+
     @Test("images that an older copy of the database has forgotten are given back to their cells")
     func olderDatabase() async throws {
         let sweep = try await StoredSweep()

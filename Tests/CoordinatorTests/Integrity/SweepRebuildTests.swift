@@ -30,6 +30,19 @@ struct SweepRebuildTests {
         #expect(sweep.names(under: ".").allSatisfy { !$0.contains("rebuilt") })
     }
 
+    @Test("an emptied database is a lost one")
+    func emptied() async throws {
+        let sweep = try await StoredSweep()
+        try Data().write(to: sweep.directory.database)
+        #expect(throws: CoordinatorError.lostDatabase(directory: sweep.directory.url.path)) {
+            _ = try OpenedDirectory(sweep.directory, isEncrypted: false)
+        }
+        #expect(throws: CoordinatorError.noSweep(directory: sweep.directory.url.path)) {
+            _ = try SweepReader(sweep.directory)
+        }
+        #expect(try await SweepRebuild.run(sweep.directory, plan: sweep.plan).done == 6)
+    }
+
     @Test("a sound database is never touched")
     func soundDatabase() async throws {
         let sweep = try await StoredSweep()
