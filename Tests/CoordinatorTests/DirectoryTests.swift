@@ -124,6 +124,44 @@ struct DirectoryTests {
         #expect(throws: CoordinatorError.noSweep(directory: directory.url.path)) { try directory.isServed() }
     }
 
+    @Test(
+        "tokens that are gone with their folder, as when a disk is, stay known, and so they do while they can't be read"
+    )
+    func goneTokens() throws {
+        try temporary.directory.create()
+        let files = TokenFiles(temporary.directory)
+        let none = try TokenRegistry(files)
+        try none.reload()
+        let secret = JoinSecret()
+        try files.write(TokenRecord(name: "ours", secret: secret, created: Date(timeIntervalSince1970: 0)))
+        let tokens = try TokenRegistry(files)
+        let known = tokens.verdict(on: secret.base64URL)
+        #expect(known != .unknown)
+        let aside = temporary.directory.url.appending(path: "aside")
+        try FileManager.default.moveItem(at: temporary.directory.tokenFolder, to: aside)
+        #expect(throws: CoordinatorError.self) { try tokens.reload() }
+        #expect(tokens.verdict(on: secret.base64URL) == known)
+        try FileManager.default.moveItem(at: aside, to: temporary.directory.tokenFolder)
+        try tokens.reload()
+        #expect(tokens.verdict(on: secret.base64URL) == known)
+    }
+
+    @Test("a sweep file that was removed is put back by the next start: a rebuild needs it")
+    func removedSource() async throws {
+        let sweep = try await StoredSweep()
+        let opened = try OpenedDirectory(sweep.directory, isEncrypted: false)
+        #expect(try await opened.adopt(nil) == nil)
+        await opened.close()
+        #expect(try String(contentsOf: sweep.directory.source, encoding: .utf8) == StoredSweep.source)
+    }
+
+    @Test("a directory that can't be reached is called so, not full")
+    func unreachable() {
+        let room = DiskRoom(of: SweepDirectory(URL(filePath: "/nowhere/at/all")))
+        let problem = room.problem(lowWaterBytes: 1, path: "/nowhere/at/all")
+        #expect(problem?.contains("can't reach /nowhere/at/all any more (No such file or directory)") == true)
+    }
+
     @Test("requests are taken once")
     func requests() throws {
         try directory.create()

@@ -6,6 +6,8 @@ struct DiskRoom: Sendable {
     let bytes: Int
     /// How many more files and folders it can name; `nil` where it sets no limit.
     let names: Int?
+    /// Why the directory can't be looked at, an error number; `nil` when it can.
+    private var failure: Int32?
 
     /// Fewer names than the uploads of a moment need.
     private static let fewestNames = 16
@@ -20,6 +22,7 @@ struct DiskRoom: Sendable {
         var information = statvfs()
         guard statvfs(directory.url.path, &information) == 0 else {
             self.init(bytes: 0)
+            failure = errno
             return
         }
         let (bytes, overflow) = UInt64(information.f_bavail).multipliedReportingOverflow(
@@ -31,6 +34,12 @@ struct DiskRoom: Sendable {
 
     /// What is missing, and how much of it is needed, in the directory at `path`; `nil` when there is room.
     func problem(lowWaterBytes: Int, path: String) -> String? {
+        if let failure {
+            return """
+                The coordinator can't reach \(path) any more (\(String(cString: strerror(failure)))); put it back, and it goes \
+                on by itself.
+                """
+        }
         if bytes < lowWaterBytes {
             return """
                 The disk of the coordinator is full: \(bytes >> 20) MiB are free in \(path), \(lowWaterBytes >> 20) MiB are \

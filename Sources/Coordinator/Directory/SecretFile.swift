@@ -41,6 +41,7 @@ enum SecretFile {
         guard let mode = attributes[.posixPermissions] as? Int, mode & 0o077 == 0 else {
             throw CoordinatorError.exposedSecret(path: path)
         }
+        guard access(path, R_OK) == 0 else { throw DurableFile.error(path, "Reading") }
         guard let size = attributes[.size] as? Int, size <= longest,
             let text = try? String(contentsOfFile: path, encoding: .utf8)
         else {

@@ -16,11 +16,18 @@ struct TokenFiles: Sendable {
         folder = directory.tokenFolder.path
     }
 
-    /// All tokens, in the order of their names.
+    /// All tokens.
     ///
-    /// - Throws: ``CoordinatorError/badToken(path:)`` for a file that no version of tmdne wrote.
-    func all() throws -> [TokenRecord] {
-        guard FileManager.default.fileExists(atPath: folder) else { return [] }
+    /// - Parameter isExpected: Whether there were any: then a folder that is not there is an error.
+    /// - Returns: They, in the order of their names.
+    /// - Throws: ``CoordinatorError/badToken(path:)`` for a file that no version of tmdne wrote, another one for a folder
+    ///   that can't be read.
+    func all(isExpected: Bool = false) throws -> [TokenRecord] {
+        guard let handle = opendir(folder) else {
+            guard errno == ENOENT, !isExpected else { throw DurableFile.error(folder, "Listing") }
+            return []
+        }
+        closedir(handle)
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder)
@@ -36,7 +43,14 @@ struct TokenFiles: Sendable {
     func record(named name: String) throws -> TokenRecord? {
         let path = path(of: name)
         // A token may be removed by a person between the listing and now.
-        guard TokenRecord.isName(name), let data = FileManager.default.contents(atPath: path) else { return nil }
+        guard TokenRecord.isName(name) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            var information = stat()
+            guard lstat(path, &information) != 0, errno == ENOENT else {
+                throw DurableFile.error(path, "Reading", code: EACCES)
+            }
+            return nil
+        }
         guard data.count <= Self.longest,
             let record = try? Self.decoder.decode(TokenRecord.self, from: data), record.name == name,
             Hexadecimal.isLowercase(record.sha256, digits: 64)

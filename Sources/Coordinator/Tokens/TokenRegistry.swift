@@ -22,9 +22,9 @@ final class TokenRegistry: Sendable {
 
     /// Reads the tokens again. Blocks.
     ///
-    /// - Throws: ``CoordinatorError``; what was known stays so.
+    /// - Throws: ``CoordinatorError``, also when all are gone with their folder, as when a disk is; what was known stays so.
     func reload() throws {
-        let all = try files.all()
+        let all = try files.all(isExpected: !records.withLock(\.self).isEmpty)
         records.withLock { $0 = all }
     }
 
