@@ -12,7 +12,7 @@ struct TMDNE: AsyncParsableCommand {
             `tmdne coordinator sweep.yaml` hands it out to the workers that join. Whatever is interrupted goes on with \
             the same command, and nothing that is done is done again.
 
-            Exit codes: 0 done, 1 failed, 2 some cells failed, 64 wrong usage, 78 refused for good (wrong token or \
+            Exit codes: 0 done or drained as asked, 1 failed, 2 some cells failed, 64 wrong usage, 78 refused for good (wrong token or \
             version).
             """,
         version: Program.version,
@@ -44,5 +44,6 @@ struct TMDNE: AsyncParsableCommand {
     static func main() async {
         StartEnvironment.apply()
         await main(nil)
+        Console.exitIfIncomplete()
     }
 }

@@ -38,6 +38,28 @@ extension EndToEnd {
             }
         }
 
+        @Test("a coordinator that is drained as asked ends well, though cells are left", .timeLimit(.minutes(1)))
+        func drained() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", SmallSweep().text)
+                let (coordinator, _) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                try await sandbox.succeed("drain", "out")
+                #expect(try await coordinator.end() == 0)
+                #expect(coordinator.text.contains("0 of 10 images are done"), "\(coordinator.text)")
+            }
+        }
+
+        @Test("a result that could not be written is a failure", .timeLimit(.minutes(1)))
+        func fullOutput() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", SmallSweep().text)
+                let program = try Launched.program()
+                let said = try await sandbox.shell("'\(program)' plan sweep.yaml >/dev/full || echo \"code $?\"")
+                #expect(said.contains("the output could not be written: No space left on device"))
+                #expect(said.contains("code 1"))
+            }
+        }
+
         @Test(
             "cells that are rendered by themselves and cells that share work are the same files",
             .timeLimit(.minutes(2)))

@@ -33,7 +33,7 @@ extension CoordinatorServer {
         /// How long a stranger's place is safe from newcomers when all are taken.
         var strangerPatience = Duration.seconds(2)
         /// Most workers at a time: what each of them may have sent that is not dealt with yet, up to 320 KiB, is held in memory.
-        var mostWorkers = 4096
+        package var mostWorkers = 4096
         /// How long drained workers have for their goodbye.
         var farewell = Duration.seconds(10)
         /// How long uploads may go on after a shutdown began.

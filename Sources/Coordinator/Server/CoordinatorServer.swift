@@ -153,6 +153,11 @@ package final class CoordinatorServer: Service {
         stop.continuation.finish()
     }
 
+    /// Whether nothing was granted any more at the end, since somebody wanted so or nothing was left.
+    package var isDrained: Bool {
+        get async { await dispatcher.conduct.drainReason != nil }
+    }
+
     /// Tries every failed cell again.
     ///
     /// - Returns: How many there were.
@@ -165,6 +170,7 @@ package final class CoordinatorServer: Service {
         await dispatcher.tick()
         await withTaskGroup { group in
             group.addTask { await self.tick() }
+            group.addTask { await self.pulse() }
             group.addTask { await self.stopWhenAsked() }
             group.addTask { await self.assess() }
             await serveConnections()
@@ -203,6 +209,10 @@ package final class CoordinatorServer: Service {
             await dispatcher.tick()
             for image in partials.expire(now: .now) { await images.discard(image) }
         }
+    }
+
+    private func pulse() async {
+        while (try? await Task.sleep(for: settings.tickInterval)) != nil { await dispatcher.pulse() }
     }
 
     private func assess() async {

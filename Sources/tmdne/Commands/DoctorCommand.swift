@@ -39,7 +39,9 @@ struct DoctorCommand: ParsableCommand {
         ]
         checks.append(
             check("device") {
-                let fast = CPUDevice.isFastInBfloat ? "fp32, and bf16 by its own instructions" : "fp32"
+                let fast =
+                    CPUDevice.isFastInBfloat
+                    ? "fp32, and faster with --precision bf16, by instructions of its own" : "fp32"
                 return "\(try CPUDevice().label), oneDNN \(CPUDevice.libraryVersion), \(fast)"
             })
         checks.append(check("model") { "tmdne-tiny at \(try ModelLocator().locate("tmdne-tiny"))" })

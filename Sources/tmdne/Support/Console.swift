@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Standard output and standard error, line by line.
 enum Console {
@@ -46,8 +47,26 @@ enum Console {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
-    /// A closed pipe (`| head`) ends output, not the sweep.
+    /// Ends the program with a failure if a part of the result could not be written.
+    static func exitIfIncomplete() {
+        if isIncomplete.load(ordering: .relaxed) { exit(1) }
+    }
+
+    private static let isIncomplete = Atomic(false)
+
+    /// A closed pipe (`| head`) ends output, not the sweep, and nobody misses what it did not take.
     private static func write(_ text: String, to handle: FileHandle) {
-        try? handle.write(contentsOf: Data(text.utf8))
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(handle.fileDescriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                guard errno != EPIPE, handle === FileHandle.standardOutput else { return }
+                let isNews = !isIncomplete.exchange(true, ordering: .relaxed)
+                if isNews { note("Error: the output could not be written: \(String(cString: strerror(errno)))") }
+                return
+            }
+            rest = rest.dropFirst(count)
+        }
     }
 }

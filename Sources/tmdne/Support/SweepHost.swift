@@ -38,6 +38,7 @@ struct SweepHost {
         var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone)
         settings.advertisedHosts = advertisedHosts
         settings.isEncrypted = isEncrypted
+        settings.mostWorkers = min(settings.mostWorkers, OpenFiles.raiseLimit() ?? .max)
         let locator = ModelLocator(sweepFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path })
         settings.findModel = { try locator.locate($0, fingerprint: $1) }
         settings.assess = { try ModelAssessor(locator: locator).need(of: $0) }
@@ -71,11 +72,11 @@ struct SweepHost {
             defer { tasks.cancelAll() }
             try await group.run()
         }
-        try conclude()
+        try conclude(isDrained: await server.isDrained)
     }
 
     /// Says where the images are and what to do next, and chooses the exit code.
-    private func conclude() throws {
+    private func conclude(isDrained: Bool) throws {
         let status = try SweepReader(directory).status()
         let path = directory.url.relativePath
         if Console.isTerminal { Console.note("") }
@@ -94,7 +95,8 @@ struct SweepHost {
         default:
             Console.print("\(status.done) of \(status.cells) images are done; nothing of them is lost.")
             Console.print("Next: \(continuation(path)).")
-            throw ExitCode.failure
+            // Who drains a sweep wants it to end here; a service manager would begin it again after a failure.
+            if !isDrained { throw ExitCode.failure }
         }
     }
 

@@ -1,0 +1,30 @@
+import Foundation
+
+/// How many files and connections this process may have open at once.
+enum OpenFiles {
+    /// For the database, the pages, what is read and written, and strangers who have not shown a token yet.
+    private static let reserved = 128
+    /// A worker's connection and its upload.
+    private static let eachWorker = 2
+
+    /// Raises the limit as far as the system lets this process.
+    ///
+    /// Without that a coordinator from a shell, whose limit mostly is 1024, could take in more workers than it has files to
+    /// store the images of.
+    ///
+    /// - Returns: How many workers the limit is enough for, at least one; `nil` when it can't be asked.
+    static func raiseLimit() -> Int? {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return nil }
+        var raised = limit
+        raised.rlim_cur = limit.rlim_max
+        if setrlimit(resource, &raised) == 0 { limit = raised }
+        return workers(files: Int(clamping: limit.rlim_cur))
+    }
+
+    /// How many workers so many files are enough for.
+    static func workers(files: Int) -> Int {
+        max(1, (files - min(reserved, files / 2)) / eachWorker)
+    }
+}
