@@ -7,6 +7,23 @@ extension EndToEnd {
     /// Several workers on one coordinator.
     @Suite struct SeveralWorkersTests {
         @Test(
+            "a coordinator that may open few files takes in no more workers than it can store images of",
+            .timeLimit(.minutes(1)))
+        func fewFiles() async throws {
+            let sweep = SmallSweep(guidances: 30)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let (coordinator, token) = try await sandbox.coordinator(
+                    "sweep.yaml", at: "127.0.0.1:0", ["--output", "out"], behind: ["prlimit", "--nofile=64:64"])
+                // They go on until the sweep is done.
+                try await sandbox.succeed(
+                    "simulate", token, "--workers", "60", "--seconds-per-image", "0.1", "--duration", "30")
+                #expect(try await coordinator.end() == 0)
+                #expect(try SweepAudit(sandbox, "out").done.count == sweep.cells)
+            }
+        }
+
+        @Test(
             "two workers share a sweep, and one that is told to stop leaves its rest to the other",
             .timeLimit(.minutes(3)))
         func shareAndStop() async throws {

@@ -4,10 +4,12 @@ import Foundation
 enum OpenFiles {
     /// For the database, the pages, what is read and written, and strangers who have not shown a token yet.
     private static let reserved = 128
+    /// Enough for all the workers that a coordinator takes.
+    private static let most: rlim_t = 65_536
     /// A worker's connection and its upload.
     private static let eachWorker = 2
 
-    /// Raises the limit as far as the system lets this process.
+    /// Raises the limit as far as the system lets this process, and as is of use.
     ///
     /// Without that a coordinator from a shell, whose limit mostly is 1024, could take in more workers than it has files to
     /// store the images of.
@@ -18,7 +20,7 @@ enum OpenFiles {
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0 else { return nil }
         var raised = limit
-        raised.rlim_cur = limit.rlim_max
+        raised.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, most))
         if setrlimit(resource, &raised) == 0 { limit = raised }
         return workers(files: Int(clamping: limit.rlim_cur))
     }
