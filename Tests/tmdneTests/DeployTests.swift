@@ -120,7 +120,11 @@ extension EndToEnd {
                     #!/bin/bash
                     printf '%s\\n' "$@" >>\(sandbox.path)/ssh.log
                     # Another host would not inherit them either.
-                    for descriptor in {3..99}; do eval "exec $descriptor>&-"; done
+                    for descriptor in /proc/$$/fd/*; do
+                        descriptor=${descriptor##*/}
+                        # The shell reads this script from 255.
+                        ((descriptor < 3 || descriptor == 255)) || eval "exec $descriptor>&-"
+                    done
                     while [[ $1 == -* ]]; do case $1 in -o) shift 2 ;; *) shift ;; esac; done
                     host=$1; shift
                     [[ $host != gone ]] || { echo "no route to host" >&2; exit 255; }
