@@ -60,6 +60,12 @@ enum Console {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(handle.fileDescriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // A pipe that another program made non-blocking, and that is full.
+                var ready = pollfd(fd: handle.fileDescriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&ready, 1, -1)
+                continue
+            }
             guard count >= 0 else {
                 guard errno != EPIPE, handle === FileHandle.standardOutput else { return }
                 let isNews = !isIncomplete.exchange(true, ordering: .relaxed)
