@@ -50,13 +50,8 @@ extension SweepReader {
     /// and does not. As it is not the last to close, it does not tidy up the log either. Where the file itself is
     /// write-protected, SQLite gives it no more than the first.
     func problems() throws -> [String] {
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
-        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA query_only = ON") }
         do {
-            let checked = try DatabaseQueue(path: database.path, configuration: configuration)
-            defer { try? checked.close() }
-            return try checked.read { db in try Invariants.everyProblem(db) }
+            return try SweepStore.observe(path: database.path) { db in try Invariants.everyProblem(db) }
         } catch let error as DatabaseError {
             throw SweepStore.explain(error, path: database.path)
         } catch is RowDecodingError {

@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Synchronization
 
 /// Everything that a coordinator remembers: `sweep.db`, with one connection that writes.
 ///
@@ -30,39 +29,13 @@ final class SweepStore: Sendable {
                 if try Schema.migrator.hasBeenSuperseded(db) { throw CoordinatorError.newerDatabase(path: path) }
                 return try Schema.migrator.hasCompletedMigrations(db)
             }
-            // Beside each other: of a million cells each takes a second.
-            try Self.check(database, path: path, isSuspect: isSuspect && isCurrent)
+            try Self.check(path: path, isCurrent: isCurrent, isSuspect: isSuspect && isCurrent)
             try Schema.migrator.migrate(database)
             if isSuspect, !isCurrent { try verify() }
         } catch let error as DatabaseError {
             throw Self.explain(error, path: path)
         } catch is RowDecodingError {
             throw Self.unreadable(path)
-        }
-    }
-
-    /// Looks at the pages and, on a second connection, at the rules that span tables. A connection that may not write, as the second, leaves
-    /// out what the schema demands of rows.
-    private static func check(_ database: DatabaseQueue, path: String, isSuspect: Bool) throws {
-        let problems = Mutex<[Int: Result<String?, any Error>]>([:])
-        DispatchQueue.concurrentPerform(iterations: isSuspect ? 2 : 1) { index in
-            let problem: Result<String?, any Error> = Result {
-                if index == 0 {
-                    let answer = try database.read { db in try String.fetchOne(db, sql: "PRAGMA quick_check(1)") }
-                    return answer == "ok" ? nil : answer ?? "no answer"
-                }
-                var configuration = Configuration()
-                configuration.readonly = true
-                let reader = try DatabaseQueue(path: path, configuration: configuration)
-                return try reader.read { db in try Invariants.violations(db) }.first
-            }
-            problems.withLock { $0[index] = problem }
-        }
-        // Damaged pages explain whatever else is wrong.
-        for (_, problem) in problems.withLock(\.self).sorted(by: { $0.key < $1.key }) {
-            if let problem = try problem.get() {
-                throw CoordinatorError.damagedDatabase(path: path, problem: problem)
-            }
         }
     }
 

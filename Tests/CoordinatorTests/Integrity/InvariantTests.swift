@@ -74,9 +74,22 @@ struct InvariantTests {
         }
     }
 
+    @Test("whatever the schema demands of a cell is looked at before a start")
+    func cellRules() async throws {
+        let fixture = try await StoreFixture()
+        let schema = try await fixture.store.committer.perform { db in
+            try String.fetchOne(db, sql: "SELECT sql FROM sqlite_schema WHERE name = 'cell'") ?? ""
+        }
+        let demands = schema.components(separatedBy: "CHECK (").dropFirst()
+        #expect(demands.count == SweepStore.cellRules.count)
+        for rule in SweepStore.cellRules { #expect(schema.contains("CHECK (\(rule))"), "\(rule)") }
+    }
+
     @Test(
         "rows that the schema forbids are found at every start and by every check, which leaves the files as they are",
-        arguments: ["UPDATE cell SET crashes = -1 WHERE id = 3", "UPDATE worker SET done = -1"])
+        arguments: [
+            "UPDATE cell SET crashes = -1 WHERE id = 3", "UPDATE cell SET deaths = -1", "UPDATE worker SET done = -1",
+        ])
     func forbidden(sql: String) async throws {
         let fixture = try await StoreFixture()
         _ = try await fixture.claim(1)
