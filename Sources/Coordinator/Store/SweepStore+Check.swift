@@ -17,7 +17,10 @@ extension SweepStore {
 
     /// Looks at the pages, the values and, if asked, the rules that span tables, beside each other. Blocks.
     ///
-    /// - Parameter isCurrent: Whether the schema is this program's; an older one is looked at by SQLite alone.
+    /// - Parameters:
+    ///   - path: Of the file, which another connection has open.
+    ///   - isCurrent: Whether the schema is this program's; an older one is looked at by SQLite alone.
+    ///   - isSuspect: Whether to look also for what only a crash of the host or a foreign hand can have left.
     /// - Throws: ``CoordinatorError/damagedDatabase(path:problem:)``.
     static func check(path: String, isCurrent: Bool, isSuspect: Bool) throws {
         typealias Part = @Sendable (Database) throws -> String?
