@@ -30,6 +30,16 @@ package enum WorkerError: Error, Equatable, Sendable {
     case damagedEntry(path: String, problem: String)
 }
 
+extension WorkerError {
+    /// Whether trying again is useless, since the token or this program is not what the coordinator wants.
+    package var isRefusal: Bool {
+        switch self {
+        case .refused, .wrongKey, .unencryptedToken: true
+        default: false
+        }
+    }
+}
+
 extension WorkerError: CustomStringConvertible {
     package var description: String {
         switch self {

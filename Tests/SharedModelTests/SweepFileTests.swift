@@ -41,6 +41,21 @@ struct SweepFileTests {
         #expect(try sweep.positionCount() == 2 * 2 * 2 * 3 * 2 * 2 * 1 * 2 * 4)
     }
 
+    @Test("a copy finds what lies beside its original, and is itself named where it is wrong")
+    func copy() throws {
+        try TemporaryFolder.with { folder in
+            try folder.write("styles.json", #"[{"name": "mine", "prompt": "my {prompt}"}]"#)
+            let text = "model: m\nsize: 64x64\nprompts: p\nstyles: mine\nstyle-files: styles.json\n"
+            let original = try folder.write("mine.yaml", text)
+            let sweep = try Sweep(contentsOf: folder.write("out/sweep.yaml", text), copiedFrom: original)
+            #expect(sweep.name == "mine" && sweep.styles.map(\.name) == ["mine"])
+            let broken = try folder.write("out/sweep.yaml", text + "step: 3\n")
+            #expect {
+                _ = try Sweep(contentsOf: broken, copiedFrom: original)
+            } throws: { "\($0)".hasPrefix("\(broken):6") }
+        }
+    }
+
     @Test("what is not said has a default")
     func defaults() throws {
         let text = "model: m\nsize: 64x64\nprompts: p\n"

@@ -115,7 +115,7 @@ extension EndToEnd {
 }
 
 /// A file system of its own, in memory.
-private struct SmallDisk {
+struct SmallDisk {
     private let path: String
 
     /// Whether this process may mount, found out by mounting.

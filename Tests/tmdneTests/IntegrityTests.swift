@@ -125,6 +125,31 @@ extension EndToEnd {
             var outcome: String
         }
 
+        @Test(
+            "a sweep on a medium that nobody can write is looked at as elsewhere",
+            .enabled("mounting needs the right to mount") { SmallDisk.canBeMounted }, .timeLimit(.minutes(1)))
+        func writeProtected() async throws {
+            try await Self.finished { sandbox in
+                let before = try await sandbox.succeed("export", "out")
+                for name in ["-wal", "-shm"] {
+                    try? FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db\(name)"))
+                }
+                let program = try Launched.program()
+                let said = try await sandbox.shell(
+                    """
+                    mkdir kept
+                    unshare -m --propagation private sh -ec '
+                        mount --bind out kept
+                        mount -o remount,bind,ro kept
+                        \(program) export kept
+                        \(program) status kept >&2
+                        \(program) check kept >&2
+                    '
+                    """)
+                #expect(said.contains(before) && said.contains("All is well."), "\(said)")
+            }
+        }
+
         @Test("a damaged or cut database is refused, and rebuilt from the images", .timeLimit(.minutes(1)))
         func damagedDatabase() async throws {
             try await Self.finished { sandbox in

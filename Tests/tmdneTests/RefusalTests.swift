@@ -135,6 +135,8 @@ extension EndToEnd {
                     hosts: right.hosts, port: right.port, secret: JoinSecret(), publicKeyHash: right.publicKeyHash)
                 let refused = try await sandbox.run("worker", wrong.text)
                 #expect(refused.code == 78)
+                #expect(try await sandbox.run("status", wrong.text).code == 78)
+                #expect(try await sandbox.run("simulate", wrong.text, "--workers", "1", "--duration", "2").code == 1)
                 let sentence = try #require(refused.complaints.split(separator: "\n").last)
                 #expect(sentence.hasPrefix("Error: The coordinator refused this worker for good: "))
                 for text in [token, wrong.text] { #expect(!refused.complaints.contains(text), "a token is a secret") }
@@ -143,6 +145,23 @@ extension EndToEnd {
                 for text in [mistyped, String(token.dropLast(3)), "hello"] {
                     let refused = try await sandbox.run("worker", text)
                     Self.expect(refused, code: 64, naming: "The join token is not valid", remedy: "copy it again")
+                }
+            }
+        }
+
+        @Test("values that can't be are wrong usage, whatever the directory holds", .timeLimit(.minutes(1)))
+        func values() async throws {
+            try await Sandbox.with { sandbox in
+                for (option, value, thing) in [
+                    ("--uses", "0", "--uses can't be “0”"), ("--name", "a/b", "--name can't be “a/b”"),
+                    ("--host", "example.org:0", "--host needs the port"),
+                ] {
+                    let refused = try await sandbox.run("token", "new", "out", option, value)
+                    #expect(refused.code == 64 && refused.complaints.contains(thing), "\(refused.complaints)")
+                }
+                // As a script's unset variable leaves it; here, where a sweep's files could be.
+                for command in ["status", "check", "resume", "web"] {
+                    #expect(try await sandbox.run(command, "").code == 64, "\(command)")
                 }
             }
         }

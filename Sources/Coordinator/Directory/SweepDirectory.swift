@@ -40,6 +40,16 @@ package struct SweepDirectory: Equatable, Sendable {
         return stat(database.path, &information) == 0 && information.st_size > 0
     }
 
+    /// What SQLite is told to open for reading. In a folder that is write-protected, as on a medium that is kept, it reads
+    /// only what is declared immutable, unless the log of one who writes is there with its index.
+    var readableDatabase: String {
+        let path = database.path
+        var log = stat()
+        let isLogged = stat(path + "-wal", &log) == 0 && log.st_size > 0
+        guard access(url.path, W_OK) != 0, !isLogged, access(path + "-shm", F_OK) != 0 else { return path }
+        return database.absoluteString + "?immutable=1"
+    }
+
     /// Names below `images/`, which may be a link to another disk.
     var imageNames: some Sequence<String> {
         let names = FileManager.default.enumerator(atPath: images.resolvingSymlinksInPath().path)

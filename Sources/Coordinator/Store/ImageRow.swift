@@ -51,7 +51,7 @@ extension SweepReader {
     /// write-protected, SQLite gives it no more than the first.
     func problems() throws -> [String] {
         do {
-            return try SweepStore.observe(path: database.path) { db in try Invariants.everyProblem(db) }
+            return try SweepStore.observe(path: directory.readableDatabase) { db in try Invariants.everyProblem(db) }
         } catch let error as DatabaseError {
             throw SweepStore.explain(error, path: database.path)
         } catch is RowDecodingError {

@@ -28,7 +28,7 @@ package struct SweepReader: Sendable {
         configuration.readonly = true
         configuration.busyMode = .timeout(10)
         do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
+            database = try DatabaseQueue(path: directory.readableDatabase, configuration: configuration)
             self.directory = directory
             try database.read { db in
                 if try Schema.migrator.hasBeenSuperseded(db) { throw CoordinatorError.newerDatabase(path: path) }

@@ -50,19 +50,22 @@ extension Sweep {
         } catch {
             throw .unreadable(path: path, reason: "\(error)")
         }
-        try self.init(yaml: bytes, file: original ?? path)
+        try self.init(yaml: bytes, file: path, copiedFrom: original)
     }
 
     /// Reads and checks the text of a sweep file.
     ///
     /// - Parameters:
     ///   - bytes: The file's content.
-    ///   - file: The file's path: errors name it, style files are found relative to its folder, and its name without
-    ///     extension names a sweep that gives itself no name.
+    ///   - file: The file's path: errors name it.
+    ///   - original: The path that it is a copy of, or `nil`: style files are found relative to its folder, and its name
+    ///     without extension names a sweep that gives itself no name.
     /// - Throws: The first thing that is wrong, with its line.
-    package init(yaml bytes: [UInt8], file: String) throws(SharedModelError) {
-        let reader = SweepReader(document: try SweepDocument(bytes: bytes, file: file))
-        let stem = URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent
+    package init(yaml bytes: [UInt8], file: String, copiedFrom original: String? = nil) throws(SharedModelError) {
+        let origin = URL(fileURLWithPath: original ?? file)
+        let reader = SweepReader(
+            document: try SweepDocument(bytes: bytes, file: file), folder: origin.deletingLastPathComponent())
+        let stem = origin.deletingPathExtension().lastPathComponent
         self.init(
             name: try reader.name() ?? stem,
             source: reader.document.text,

@@ -3,6 +3,8 @@ import Foundation
 /// Turns the values of a sweep file into axes; `nil` stands for a key that the file does not have.
 struct SweepReader {
     let document: SweepDocument
+    /// Where style files are looked for.
+    let folder: URL
 
     func name() throws(SharedModelError) -> String? {
         guard let value = try single(.name) else { return nil }
@@ -72,7 +74,6 @@ struct SweepReader {
     func styles() throws(SharedModelError) -> [Style]? {
         var library = StyleLibrary()
         if let files = try values(.styleFiles) {
-            let folder = URL(fileURLWithPath: document.file).deletingLastPathComponent()
             for path in try texts(files, key: .styleFiles, limit: Sweep.maximumPathBytes) {
                 try library.add(fileAt: URL(fileURLWithPath: path, relativeTo: folder).path)
             }

@@ -13,7 +13,7 @@ struct CheckCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Flag(help: "Mends what can be mended; no coordinator may serve the directory then.")
     var repair = false
@@ -22,7 +22,7 @@ struct CheckCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let report = try await SweepCheck.run(SweepDirectory(URL(filePath: directory)), isRepairing: repair) { images in
+        let report = try await SweepCheck.run(directory.sweep, isRepairing: repair) { images in
             if Console.isTerminal { Console.rewrite("\(images) images are looked at") }
         }
         if Console.isTerminal { Console.rewrite("") }
@@ -35,7 +35,7 @@ struct CheckCommand: AsyncParsableCommand {
         guard report.findings.isEmpty else { throw ExitCode.partlyFailed }
     }
 
-    private static func tell(_ report: SweepCheck.Report, directory: String) {
+    private static func tell(_ report: SweepCheck.Report, directory: DirectoryArgument) {
         for finding in report.findings {
             let worker = finding.worker.map { ", from \($0)" } ?? ""
             let mark = finding.isRepaired ? "repaired" : "WRONG"

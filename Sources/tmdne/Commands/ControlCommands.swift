@@ -9,13 +9,13 @@ struct RetryCommand: AsyncParsableCommand {
         discussion: "A running coordinator takes them up at once; otherwise the next `tmdne resume` does.")
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Flag(help: "Retries the failed cells, which is what it does without this flag too.")
     var failed = false
 
     func run() async throws {
-        let count = try await SweepDirectory(URL(filePath: directory)).retryFailed()
+        let count = try await directory.sweep.retryFailed()
         if let count {
             Console.print(
                 count == 0
@@ -35,7 +35,7 @@ struct PauseCommand: ParsableCommand {
     )
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Flag(help: "Goes on granting.")
     var off = false
@@ -54,7 +54,7 @@ struct DrainCommand: ParsableCommand {
         discussion: "`tmdne resume` goes on with the rest.")
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     func run() throws {
         try ask(.drain, in: directory)
@@ -63,8 +63,8 @@ struct DrainCommand: ParsableCommand {
 }
 
 /// Leaves `request` for the coordinator of `directory`, which must be running.
-private func ask(_ request: SweepRequest, in directory: String) throws {
-    let sweep = SweepDirectory(URL(filePath: directory))
-    guard try sweep.isServed() else { throw CoordinatorError.notServed(directory: directory) }
+private func ask(_ request: SweepRequest, in directory: DirectoryArgument) throws {
+    let sweep = directory.sweep
+    guard try sweep.isServed() else { throw CoordinatorError.notServed(directory: directory.description) }
     try sweep.submit(request)
 }

@@ -43,12 +43,12 @@ struct ResumeCommand: AsyncParsableCommand {
         discussion: "It is the coordinator again: workers that were joined come back by themselves.")
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @OptionGroup var serving: ServingOptions
 
     func run() async throws {
-        try await serving.host(SweepDirectory(URL(filePath: directory))).run()
+        try await serving.host(directory.sweep).run()
     }
 }
 

@@ -15,13 +15,13 @@ struct ExplainCommand: ParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Argument(help: "A position, the beginning of a cell's key, or a worker's name.")
     var subject: String
 
     func run() throws {
-        let lines = try SweepReader(SweepDirectory(URL(filePath: directory))).explain(subject)
+        let lines = try SweepReader(directory.sweep).explain(subject)
         for line in lines { Console.print(line) }
     }
 }

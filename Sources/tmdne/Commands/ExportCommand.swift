@@ -19,7 +19,7 @@ struct ExportCommand: ParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(help: "csv or jsonl.")
     var format = Format.jsonl
@@ -34,17 +34,16 @@ struct ExportCommand: ParsableCommand {
     var kept = false
 
     func run() throws {
-        let sweep = SweepDirectory(URL(filePath: directory))
+        let sweep = directory.sweep
         let reader = try SweepReader(sweep)
         if let links {
             let count = try ImageLinks.make(
                 reader, sweep, in: URL(filePath: links), pattern: LinkPattern(name), isKeptOnly: kept)
             return Console.print("\(count) links in \(links)")
         }
-        let output = FileHandle.standardOutput
         switch format {
-        case .csv: try Export.csv(reader) { try output.write(contentsOf: $0) }
-        case .jsonl: try Export.jsonl(reader) { try output.write(contentsOf: $0) }
+        case .csv: try Export.csv(reader, write: Console.print(part:))
+        case .jsonl: try Export.jsonl(reader, write: Console.print(part:))
         }
     }
 }

@@ -15,14 +15,14 @@ struct MeasureCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Flag(help: "Reads what is written on the images, too, with tesseract: about a second an image.")
     var readText = false
 
     func run() async throws {
         let boardReader = readText ? try BoardReader() : nil
-        let reviewed = try ReviewedDirectory(SweepDirectory(URL(filePath: directory)))
+        let reviewed = try ReviewedDirectory(directory.sweep)
         let result: Result<(measured: Int, read: Int), any Error>
         do {
             var curator = try Curator(reviewed.directory, reviews: reviewed.reviews, boardReader: boardReader)

@@ -20,7 +20,7 @@ struct PrioritiseCommand: AsyncParsableCommand {
         aliases: ["prioritize"])
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @OptionGroup(title: "What is meant; each may be repeated")
     var selection: SelectionOptions
@@ -44,7 +44,7 @@ struct PrioritiseCommand: AsyncParsableCommand {
     func run() async throws {
         let request = PriorityRequest(
             try selection.gridSelection(), priority: reset ? PriorityRequest.normal : to)
-        let answer = try await SweepDirectory(URL(filePath: directory)).prioritise(request)
+        let answer = try await directory.sweep.prioritise(request)
         Console.print(reset ? resetSentence(answer) : sentence(answer))
     }
 

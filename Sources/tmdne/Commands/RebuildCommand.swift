@@ -13,7 +13,7 @@ struct RebuildCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(help: "The sweep file; the copy in the directory unless given.")
     var sweep: String?
@@ -22,7 +22,7 @@ struct RebuildCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let directory = SweepDirectory(URL(filePath: directory))
+        let directory = self.directory.sweep
         let planned =
             try sweep.map { try PlannedSweep(file: $0) }
             ?? PlannedSweep(file: directory.source.path, copiedFrom: directory.rememberedOrigin)

@@ -14,7 +14,7 @@ struct SheetCommand: ParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(
         name: .shortAndLong, help: "Where to write: .png, several sheets are numbered, or .pdf, with a page for each.")
@@ -33,7 +33,7 @@ struct SheetCommand: ParsableCommand {
     var across = ContactSheet.Options().across
 
     func run() throws {
-        let directory = SweepDirectory(URL(filePath: directory))
+        let directory = self.directory.sweep
         let reader = try SweepReader(directory)
         let options = ContactSheet.Options(tile: tile, columns: columns, down: down, across: across)
         do {

@@ -68,6 +68,7 @@ struct SimulateCommand: AsyncParsableCommand {
             Self.show(report)
         }
         if let problem = fleet.problem { Console.note("The last problem: \(problem)") }
+        guard report.count.joined > 0 else { throw ExitCode.failure }
     }
 
     /// Runs the fleet for as long as it was asked for, or until the coordinator has nothing left to grant.

@@ -15,7 +15,7 @@ struct SiteCommand: ParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(name: .shortAndLong, help: "The folder to write; an empty one, or that of an earlier site.")
     var output: String
@@ -25,7 +25,7 @@ struct SiteCommand: ParsableCommand {
 
     func run() throws {
         let builder = try SiteBuilder(
-            SweepDirectory(URL(filePath: directory)), options: SiteBuilder.Options(title: title))
+            directory.sweep, options: SiteBuilder.Options(title: title))
         let folder = URL(filePath: output)
         try builder.write(to: folder) { count in
             if Console.isTerminal { Console.rewrite("\(count) of \(builder.imageCount) images") }

@@ -14,7 +14,7 @@ struct SlideshowCommand: ParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(name: .shortAndLong, help: "The file to write.")
     var output: String
@@ -38,7 +38,7 @@ struct SlideshowCommand: ParsableCommand {
         options.hasCaptions = captions
         options.isFading = fade
         let show = try Slideshow(
-            SweepDirectory(URL(filePath: directory)), output: URL(filePath: output), options: options)
+            directory.sweep, output: URL(filePath: output), options: options)
         Console.note(show.commandLine)
         try show.run { share in
             if Console.isTerminal { Console.rewrite(ProgressText.bar(share: share)) }

@@ -44,15 +44,15 @@ struct StatusCommand: AsyncParsableCommand {
 
     /// What reads the status: the network for a join token, else the directory.
     private func source() throws -> () async throws -> SweepStatus {
-        if let sweep, sweep != "-", !sweep.hasPrefix(JoinToken.prefix) {
+        if let sweep, sweep != "", sweep != "-", !sweep.hasPrefix(JoinToken.prefix) {
             let reader = try SweepReader(SweepDirectory(URL(filePath: sweep)))
             return { try reader.status() }
         }
-        guard sweep != nil || joining.isGiven else {
+        guard sweep?.isEmpty == false || joining.isGiven else {
             throw ValidationError("Name the directory of the sweep, or give the join token of its coordinator.")
         }
         let inquiry = try StatusInquiry(joining.token(sweep))
-        return { try await inquiry.report() }
+        return { try await ExitCode.whenRefused { try await inquiry.report() } }
     }
 
     /// Prints a status in full.

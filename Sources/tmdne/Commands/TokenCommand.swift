@@ -20,7 +20,7 @@ struct NewTokenCommand: ParsableCommand {
         commandName: "new", abstract: "Makes a join token and prints the line that joins a worker with it.")
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Option(help: "What to call it; token-1, token-2 and so on unless given.")
     var name: String?
@@ -34,8 +34,19 @@ struct NewTokenCommand: ParsableCommand {
     @Option(help: "Address and port to name in it; where the coordinator listened last unless given.")
     var host: ListenAddress?
 
+    func validate() throws {
+        do {
+            _ = try TokenRecord(name: name ?? "token", secret: JoinSecret(), created: Date(), uses: uses)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+        guard host?.port != 0 else {
+            throw ValidationError("--host needs the port at which workers find the coordinator.")
+        }
+    }
+
     func run() throws {
-        let made = try SweepDirectory(URL(filePath: directory)).makeToken(
+        let made = try directory.sweep.makeToken(
             name: name, expires: expires.map { Date(timeIntervalSinceNow: $0.seconds) }, uses: uses,
             address: host.map { ([$0.host], $0.port) })
         Console.note("The token “\(made.record.name)” holds a secret and is shown this once:")
@@ -57,14 +68,14 @@ struct ListTokensCommand: ParsableCommand {
     }
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Flag(help: "Prints JSON for scripts.")
     var json = false
 
     func run() throws {
         let now = Date()
-        let rows = try SweepDirectory(URL(filePath: directory)).tokens().map { token in
+        let rows = try directory.sweep.tokens().map { token in
             Row(
                 name: token.record.name, created: token.record.created.formatted(.iso8601),
                 expires: token.record.expires?.formatted(.iso8601),
@@ -87,13 +98,13 @@ struct RevokeTokenCommand: ParsableCommand {
         discussion: "A running coordinator sends away within a second or two who came in with it.")
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @Argument(help: "The token's name, as `tmdne token list` shows it.")
     var name: String
 
     func run() throws {
-        try SweepDirectory(URL(filePath: directory)).revokeToken(named: name)
+        try directory.sweep.revokeToken(named: name)
         Console.print("The token “\(name)” lets nobody in any more.")
     }
 }

@@ -16,14 +16,14 @@ struct WebCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "The directory of the sweep.")
-    var directory: String
+    var directory: DirectoryArgument
 
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         let logger = log.logger("tmdne")
-        let reviewed = try ReviewedDirectory(SweepDirectory(URL(filePath: directory)))
+        let reviewed = try ReviewedDirectory(directory.sweep)
         guard let pages = try web.service(SweepDesk(reviewed), logger: logger) else {
             throw ValidationError("This command serves pages and nothing else; leave --no-web away.")
         }

@@ -38,16 +38,8 @@ struct WorkerCommand: AsyncParsableCommand {
             services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: log.logger("tmdne.worker"))
         configuration.maximumGracefulShutdownDuration = .seconds(180)
-        do {
-            try await ServiceGroup(configuration: configuration).run()
-            await reporting
-        } catch let error as WorkerError {
-            switch error {
-            case .refused, .wrongKey, .unencryptedToken:
-                Console.note("Error: \(error)")
-                throw ExitCode.refused
-            default: throw error
-            }
-        }
+        let group = ServiceGroup(configuration: configuration)
+        try await ExitCode.whenRefused { try await group.run() }
+        await reporting
     }
 }

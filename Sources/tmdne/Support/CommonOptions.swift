@@ -55,6 +55,18 @@ struct ListenAddress: ExpressibleByArgument {
     var defaultValueDescription: String { "\(host):\(port)" }
 }
 
+/// The directory of a sweep, as it was named. An empty text, as a script's unset variable leaves it, names none.
+struct DirectoryArgument: ExpressibleByArgument, CustomStringConvertible {
+    let description: String
+
+    init?(argument: String) {
+        guard !argument.isEmpty else { return nil }
+        description = argument
+    }
+
+    var sweep: SweepDirectory { SweepDirectory(URL(filePath: description)) }
+}
+
 extension SweepDirectory {
     /// The directory of a sweep: `output`, or one named after the sweep beside the caller.
     ///

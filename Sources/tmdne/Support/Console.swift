@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Synchronization
 
@@ -6,6 +7,14 @@ enum Console {
     /// Prints a line of the result.
     static func print(_ line: String) {
         write(line + "\n", to: FileHandle.standardOutput)
+    }
+
+    /// Prints a part of a result that is too long to be had at once.
+    ///
+    /// - Throws: `ExitCode` when nobody reads on, or the rest can't be written either.
+    static func print(part: Data) throws {
+        guard !write(Array(part), to: FileHandle.standardOutput) else { return }
+        throw isIncomplete.load(ordering: .relaxed) ? ExitCode.failure : ExitCode.success
     }
 
     /// Prints a line about the work, where it does not mix with results.
@@ -55,8 +64,11 @@ enum Console {
     private static let isIncomplete = Atomic(false)
 
     /// A closed pipe (`| head`) ends output, not the sweep, and nobody misses what it did not take.
-    private static func write(_ text: String, to handle: FileHandle) {
-        var rest = Array(text.utf8)[...]
+    ///
+    /// - Returns: Whether all of it is written.
+    @discardableResult
+    private static func write(_ bytes: [UInt8], to handle: FileHandle) -> Bool {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(handle.fileDescriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
@@ -67,12 +79,17 @@ enum Console {
                 continue
             }
             guard count >= 0 else {
-                guard errno != EPIPE, handle === FileHandle.standardOutput else { return }
+                guard errno != EPIPE, handle === FileHandle.standardOutput else { return false }
                 let isNews = !isIncomplete.exchange(true, ordering: .relaxed)
                 if isNews { note("Error: the output could not be written: \(String(cString: strerror(errno)))") }
-                return
+                return false
             }
             rest = rest.dropFirst(count)
         }
+        return true
+    }
+
+    private static func write(_ text: String, to handle: FileHandle) {
+        write(Array(text.utf8), to: handle)
     }
 }
