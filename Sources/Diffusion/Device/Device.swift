@@ -90,11 +90,28 @@ package struct DeviceParts: Sendable {
 package protocol ConvolutionKernel: AnyObject {
     /// Whether its input can be prepared while it is read, which is faster than to have it in memory between.
     var preparesAsItReads: Bool { get }
-    /// Convolves `[batch, height, width, input]`, adds the bias and, if given, `residual` of the result's shape.
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor
+    /// Convolves `[batch, height, width, input]`, adds the bias and, if there is one, a residual of the result's shape.
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor
     /// As ``apply(_:adding:)`` on what `preparation` makes of `x`, of which only some rows are in memory at a time; only for
     /// convolutions that keep the size.
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor
+}
+
+/// What a convolution adds to its result.
+package enum Residual {
+    /// Others use the tensor, too.
+    case kept(Tensor)
+    /// Nobody uses the tensor any more: the result takes its place in memory.
+    case givenUp(Tensor)
+
+    var tensor: Tensor {
+        switch self {
+        case .kept(let tensor), .givenUp(let tensor): tensor
+        }
+    }
+
+    /// What the result takes the place of.
+    var place: Tensor? { if case .givenUp(let tensor) = self { tensor } else { nil } }
 }
 
 /// What a convolution reads in place of its input.

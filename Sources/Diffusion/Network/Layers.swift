@@ -106,13 +106,13 @@ struct LayerSource {
 struct Convolution {
     let kernel: any ConvolutionKernel
 
-    func callAsFunction(_ x: Tensor, adding residual: Tensor? = nil) throws -> Tensor {
+    func callAsFunction(_ x: Tensor, adding residual: Residual? = nil) throws -> Tensor {
         try kernel.apply(x, adding: residual)
     }
 
     /// Convolves the norm and activation of `x`, which is never in memory as a whole.
     func callAsFunction(
-        normalised x: Tensor, by norm: GroupNorm, activation: Activation, adding residual: Tensor? = nil
+        normalised x: Tensor, by norm: GroupNorm, activation: Activation, adding residual: Residual? = nil
     ) throws -> Tensor {
         let preparation = RowPreparation.normalised(
             scale: norm.scale, bias: norm.bias, groups: norm.groups, epsilon: norm.epsilon, activation: activation)
@@ -122,7 +122,7 @@ struct Convolution {
     /// Convolves the norm and activation of `x`, to which `shift`, `[1 or batch, channel]`, is added before, by the faster of both
     /// ways.
     func callAsFunction(
-        _ x: Tensor, adding shift: Tensor? = nil, by norm: GroupNorm, activation: Activation, residual: Tensor? = nil
+        _ x: Tensor, adding shift: Tensor? = nil, by norm: GroupNorm, activation: Activation, residual: Residual? = nil
     ) throws -> Tensor {
         guard kernel.preparesAsItReads else {
             return try kernel.apply(try norm(x, adding: shift, activation: activation), adding: residual)

@@ -24,11 +24,11 @@ struct ResidualBlock {
     }
 
     /// `[batch, height, width, input]` to `[batch, height, width, output]`, in a block without time embedding. Pictures of full
-    /// size pass here, so that of those only the input, the result and what lies between the convolutions are in memory.
+    /// size pass here, so that the caller gives its input up: the result takes that one's place, or that of the shortcut's.
     func callAsFunction(_ x: Tensor) throws -> Tensor {
         let hidden = try convolution1(normalised: x, by: norm1, activation: .silu)
         let residual = try shortcut.map { try $0(x) } ?? x
-        return try convolution2(normalised: hidden, by: norm2, activation: .silu, adding: residual)
+        return try convolution2(normalised: hidden, by: norm2, activation: .silu, adding: .givenUp(residual))
     }
 
     /// `[batch, height, width, input]` to `[batch, height, width, output]`; `time` is the activated time embedding,
@@ -36,7 +36,7 @@ struct ResidualBlock {
     func callAsFunction(_ x: Tensor, time: Tensor) throws -> Tensor {
         let shift = try timeProjection.map { try $0(time) }
         let hidden = try convolution1(x, by: norm1, activation: .silu)
-        let residual = try shortcut.map { try $0(x) } ?? x
+        let residual = try shortcut.map { .givenUp(try $0(x)) } ?? Residual.kept(x)
         return try convolution2(hidden, adding: shift, by: norm2, activation: .silu, residual: residual)
     }
 }

@@ -67,7 +67,7 @@ extension TinyDecoder {
             for convolution in convolutions.dropLast() {
                 hidden = try device.activate(try convolution(hidden), .relu)
             }
-            return try device.activate(try convolutions[2](hidden, adding: x), .relu)
+            return try device.activate(try convolutions[2](hidden, adding: .givenUp(x)), .relu)
         }
     }
 }

@@ -27,7 +27,7 @@ import Testing
             bias: WeightTensor(bias, shape: [shape.outputs]))
         let result = try layer.apply(
             try device.upload(x, shape: [batch, height, width, inputs]),
-            adding: try device.upload(residual, shape: [batch, outHeight, outWidth, outputs]))
+            adding: .kept(try device.upload(residual, shape: [batch, outHeight, outWidth, outputs])))
         var expected: [Float] = []
         for image in 0..<batch {
             for row in 0..<outHeight {

@@ -38,12 +38,13 @@ struct RowBandTests {
         let residual = try picture(2, height, width, outputs)
         let whole = try device.groupNorm(
             x, adding: nil, scale: scale, bias: bias, groups: 8, epsilon: 1e-6, activation: .silu)
-        let expected = device.download(try layer.apply(whole, adding: residual))
-        let found = device.download(
-            try layer.apply(
-                x, preparing: .normalised(scale: scale, bias: bias, groups: 8, epsilon: 1e-6, activation: .silu),
-                adding: residual))
+        let expected = device.download(try layer.apply(whole, adding: .kept(residual)))
+        let preparation = RowPreparation.normalised(
+            scale: scale, bias: bias, groups: 8, epsilon: 1e-6, activation: .silu)
+        let found = device.download(try layer.apply(x, preparing: preparation, adding: .kept(residual)))
         #expect(found == expected)
+        let result = try layer.apply(x, preparing: preparation, adding: .givenUp(residual))
+        #expect(result === residual && device.download(result) == expected)
     }
 
     @Test(

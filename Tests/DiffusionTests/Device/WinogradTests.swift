@@ -23,13 +23,19 @@ import Testing
         let residual = try device.upload(noise.values(pixels * shape.outputs), shape: dimensions + [shape.outputs])
         let ours = try WinogradConvolution(device: device, shape: shape, weights: weights, bias: bias)
         let direct = try OneDNNConvolution(device: device, shape: shape, weights: weights, bias: bias)
-        for added in [nil, residual] {
+        for added in [nil, Residual.kept(residual)] {
             let expected = device.download(try direct.apply(x, adding: added))
             let scale = expected.reduce(0) { max($0, abs($1)) }
             // Measured at most 9.7e-6 of the largest value: the transforms add and subtract numbers of several
             // magnitudes, which costs a digit beside the direct sum.
             let difference = greatestDifference(device.download(try ours.apply(x, adding: added)), expected)
             #expect(difference < 3e-5 * scale, "\(difference / scale)")
+        }
+        for layer in [ours, direct] as [any ConvolutionKernel] {
+            let expected = device.download(try layer.apply(x, adding: .kept(residual)))
+            let place = try device.upload(device.download(residual), shape: residual.shape)
+            let result = try layer.apply(x, adding: .givenUp(place))
+            #expect(result === place && device.download(result) == expected)
         }
     }
 

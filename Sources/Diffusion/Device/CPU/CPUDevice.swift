@@ -238,6 +238,13 @@ extension CPUDevice {
         return Tensor(shape: shape, storage: try pool.buffer(count: precision.floats(of: shape)), precision: precision)
     }
 
+    /// Memory for a result that `residual` is added to.
+    func empty(_ shape: [Int], adding residual: Residual?) throws -> Tensor {
+        guard let residual else { return try empty(shape) }
+        precondition(residual.tensor.shape == shape, "cannot add \(residual.tensor.shape) to \(shape)")
+        return try residual.place ?? empty(shape)
+    }
+
     func buffer(of values: [Float]) throws -> CPUBuffer {
         let buffer = try pool.buffer(count: values.count)
         values.withUnsafeBufferPointer {

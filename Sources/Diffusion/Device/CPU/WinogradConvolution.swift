@@ -80,22 +80,20 @@ final class WinogradConvolution: ConvolutionKernel {
         points * tiles * inputs / (precision == .bf16 ? 2 : 1)
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
         let (batch, height, width) = (x.shape[0], x.shape[1], x.shape[2])
-        let result = try device.empty([batch, height, width, shape.outputs])
-        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        let result = try device.empty([batch, height, width, shape.outputs], adding: residual)
         try convolve(
-            device.address(x), residual.map(device.address), into: device.address(result), height: height, width: width,
-            tiles: 0..<tmdne_winograd_tiles(tile, batch, height, width))
+            device.address(x), residual.map { device.address($0.tensor) }, into: device.address(result),
+            height: height, width: width, tiles: 0..<tmdne_winograd_tiles(tile, batch, height, width))
         return result
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = try device.empty([x.shape[0], height, width, shape.outputs])
-        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        let result = try device.empty([x.shape[0], height, width, shape.outputs], adding: residual)
         let step = shape.bandRows(width: width)
         // A row of tiles.
         let across = tmdne_winograd_tiles(tile, 1, 1, width)
@@ -109,8 +107,8 @@ final class WinogradConvolution: ConvolutionKernel {
                     let skipped = (first - source.lowerBound) / tile * across
                     try rows(image, source) {
                         try convolve(
-                            $0, residual.map { device.address($0) + origin }, into: device.address(result) + origin,
-                            height: source.count, width: width,
+                            $0, residual.map { device.address($0.tensor) + origin },
+                            into: device.address(result) + origin, height: source.count, width: width,
                             tiles: skipped..<skipped + tmdne_winograd_tiles(tile, 1, last - first, width))
                     }
                 }

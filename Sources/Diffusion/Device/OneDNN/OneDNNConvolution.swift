@@ -31,17 +31,13 @@ final class OneDNNConvolution: ConvolutionKernel {
         self.bias = try device.buffer(of: try bias.floats())
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
         let key = Key(
             batch: x.shape[0], height: x.shape[1], width: x.shape[2], isAdding: residual != nil,
             paddingTop: shape.padding, paddingBottom: shape.padding)
-        let result = try device.empty([key.batch, shape.output(key.height), shape.output(key.width), shape.outputs])
-        if let residual {
-            precondition(residual.shape == result.shape, "cannot add \(residual.shape) to \(result.shape)")
-            // The sum of oneDNN reads its destination; a second operand would leave the fast kernels.
-            device.address(result).update(from: device.address(residual), count: result.count)
-        }
+        let result = try destination(
+            [key.batch, shape.output(key.height), shape.output(key.width), shape.outputs], adding: residual)
         let primitive = try primitive(for: key)
         try weights.withAddress(in: .oneDNN(layout, primitive.weightsLayout)) {
             try primitive.run([device.address(x), $0, bias.pointer, device.address(result)])
@@ -49,15 +45,11 @@ final class OneDNNConvolution: ConvolutionKernel {
         return result
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
         precondition(shape.stride == 1 && 2 * shape.padding == shape.kernel - 1, "\(shape) does not keep the size")
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = try device.empty([x.shape[0], height, width, shape.outputs])
-        if let residual {
-            precondition(residual.shape == result.shape, "cannot add \(residual.shape) to \(result.shape)")
-            device.address(result).update(from: device.address(residual), count: result.count)
-        }
+        let result = try destination([x.shape[0], height, width, shape.outputs], adding: residual)
         let step = shape.bandRows(width: width)
         try device.withRows(of: x, prepared: preparation) { rows in
             for image in 0..<x.shape[0] {
@@ -78,6 +70,16 @@ final class OneDNNConvolution: ConvolutionKernel {
                     }
                 }
             }
+        }
+        return result
+    }
+
+    /// Memory for a result, with the residual in it: the sum of oneDNN reads its destination, and a second operand would leave the
+    /// fast kernels.
+    private func destination(_ shape: [Int], adding residual: Residual?) throws -> Tensor {
+        let result = try device.empty(shape, adding: residual)
+        if case .kept(let residual)? = residual {
+            device.address(result).update(from: device.address(residual), count: result.count)
         }
         return result
     }

@@ -36,11 +36,11 @@ final class BfloatConvolution: ConvolutionKernel {
         return call
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor {
         try convolve(x, Self.call(shape, size: x.shape), adding: residual)
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         var call = Self.call(shape, size: x.shape, factor: preparation.factor)
         switch preparation {
         case .doubled: return try convolve(x, call, adding: residual)
@@ -55,16 +55,15 @@ final class BfloatConvolution: ConvolutionKernel {
         }
     }
 
-    private func convolve(_ x: Tensor, _ call: tmdne_convolution, adding residual: Tensor?) throws -> Tensor {
+    private func convolve(_ x: Tensor, _ call: tmdne_convolution, adding residual: Residual?) throws -> Tensor {
         precondition(x.shape.count == 4 && x.channels == shape.inputs, "a convolution of \(shape) got \(x.shape)")
         var call = call
         let result = try device.empty(
-            [call.images, shape.output(call.height), shape.output(call.width), shape.outputs])
-        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+            [call.images, shape.output(call.height), shape.output(call.width), shape.outputs], adding: residual)
         let scratch = try device.empty([tmdne_bfloat_convolution_scratch(&call)])
         call.x = UnsafePointer(device.address(x))
         call.bias = UnsafePointer(bias.pointer)
-        call.residual = residual.map { UnsafePointer(device.address($0)) }
+        call.residual = residual.map { UnsafePointer(device.address($0.tensor)) }
         (call.y, call.scratch) = (device.address(result), device.address(scratch))
         try weights.withAddress(in: .bfloatPanels(inputs: shape.inputs, outputs: shape.outputs, taps: 9)) {
             call.panels = UnsafeRawPointer($0)

@@ -20,14 +20,13 @@ final class PanelConvolution: ConvolutionKernel {
         shape.kernel == 1 && shape.stride == 1 && shape.padding == 0
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
-        try linear.apply(x, adding: residual, activation: .identity)
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor {
+        try linear.apply(x, adding: residual?.tensor, activation: .identity)
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = try device.empty([x.shape[0], height, width, shape.outputs])
-        if let residual { precondition(residual.shape == result.shape, "cannot add \(residual.shape)") }
+        let result = try device.empty([x.shape[0], height, width, shape.outputs], adding: residual)
         let step = shape.bandRows(width: width)
         try device.withRows(of: x, prepared: preparation) { rows in
             for image in 0..<x.shape[0] {
@@ -37,7 +36,7 @@ final class PanelConvolution: ConvolutionKernel {
                     try rows(image, band) {
                         var call = tmdne_product()
                         (call.x, call.rows) = (UnsafeRawPointer($0), band.count * width)
-                        call.residual = residual.map { UnsafePointer(device.address($0) + place) }
+                        call.residual = residual.map { UnsafePointer(device.address($0.tensor) + place) }
                         call.y = UnsafeMutableRawPointer(device.address(result) + place)
                         try linear.multiply(call)
                     }

@@ -143,20 +143,23 @@ private final class SurveyBfloatConvolution: ConvolutionKernel {
         self.device = device
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) -> Tensor { convolve(x, factor: 1) }
+    func apply(_ x: Tensor, adding residual: Residual?) -> Tensor { convolve(x, factor: 1, adding: residual) }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) -> Tensor {
         guard case .normalised(_, _, _, let groups, _, _) = preparation else {
-            return convolve(x, factor: preparation.factor)
+            return convolve(x, factor: preparation.factor, adding: residual)
         }
-        return withExtendedLifetime(device.groupScratch(x, groups: groups)) { convolve(x, factor: 1) }
+        return withExtendedLifetime(device.groupScratch(x, groups: groups)) {
+            convolve(x, factor: 1, adding: residual)
+        }
     }
 
-    private func convolve(_ x: Tensor, factor: Int) -> Tensor {
+    private func convolve(_ x: Tensor, factor: Int, adding residual: Residual?) -> Tensor {
         weights.pack()
         var call = BfloatConvolution.call(shape, size: x.shape, factor: factor)
-        let result = device.empty(
-            [call.images, shape.output(call.height), shape.output(call.width), shape.outputs])
+        let result =
+            residual?.place
+            ?? device.empty([call.images, shape.output(call.height), shape.output(call.width), shape.outputs])
         _ = device.meter.buffer(count: tmdne_bfloat_convolution_scratch(&call))
         return result
     }
@@ -175,16 +178,18 @@ private final class SurveyConvolution: ConvolutionKernel {
         self.device = device
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) -> Tensor {
+    func apply(_ x: Tensor, adding residual: Residual?) -> Tensor {
         weights.pack()
-        let result = device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
+        let result =
+            residual?.place
+            ?? device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
         return withExtendedLifetime(tiles(x.shape[0], x.shape[1], x.shape[2])) { result }
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) -> Tensor {
         weights.pack()
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = device.empty([x.shape[0], height, width, shape.outputs])
+        let result = residual?.place ?? device.empty([x.shape[0], height, width, shape.outputs])
         var statistics: MeteredBuffer?
         if case .normalised(_, _, _, let groups, _, _) = preparation {
             statistics = device.groupScratch(x, groups: groups)

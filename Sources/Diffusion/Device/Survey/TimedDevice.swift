@@ -134,11 +134,11 @@ private final class TimedConvolution: ConvolutionKernel {
         self.device = device
     }
 
-    func apply(_ x: Tensor, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, adding residual: Residual?) throws -> Tensor {
         try timed(x.shape, factor: 1) { try base.apply(x, adding: residual) }
     }
 
-    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Tensor?) throws -> Tensor {
+    func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         try timed(x.shape, factor: preparation.factor) {
             try base.apply(x, preparing: preparation, adding: residual)
         }
