@@ -51,14 +51,14 @@ struct DispatcherTests {
         await work.value
     }
 
-    private func hello(_ leases: [LeaseID] = []) -> Hello { Fixtures.hello("worker-1", Fixtures.ada, leases: leases) }
+    private let hello = Fixtures.hello("worker-1", Fixtures.ada, leases: [])
 
     @Test("a connection that ends while its worker comes back on another does not make it away")
     func leavingWhileArriving() async throws {
-        _ = await dispatcher.admit(hello(), with: token, on: Line(id: 1))
+        _ = await dispatcher.admit(hello, with: token, on: Line(id: 1))
         var arrival: Task<Dispatcher.Admission, Never>?
         try await whileBusy {
-            arrival = Task { [dispatcher, token] in await dispatcher.admit(hello(), with: token, on: Line(id: 2)) }
+            arrival = Task { [dispatcher, token] in await dispatcher.admit(hello, with: token, on: Line(id: 2)) }
             while await dispatcher.arriving[Fixtures.ada] == nil { await Task.yield() }
             let departure = Task { [dispatcher] in
                 await dispatcher.left(Line(id: 1), identity: Fixtures.ada, saidGoodbye: false, why: "cut")

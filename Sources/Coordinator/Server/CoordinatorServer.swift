@@ -204,8 +204,13 @@ package final class CoordinatorServer: Service {
     }
 
     private func tick() async {
+        var complaint: String?
         while (try? await Task.sleep(for: settings.tickInterval)) != nil {
-            await reloadTokens()
+            let problem = await reloadTokens()
+            if let problem, problem != complaint {
+                logger.warning("the join tokens can't be read", metadata: ["error": "\(problem)"])
+            }
+            complaint = problem
             await dispatcher.tick()
             for image in partials.expire(now: .now) { await images.discard(image) }
         }
@@ -225,11 +230,13 @@ package final class CoordinatorServer: Service {
         try? await thread.shutdownGracefully()
     }
 
-    private func reloadTokens() async {
+    /// - Returns: What is wrong, if anything is; the tokens are then those that were read last.
+    private func reloadTokens() async -> String? {
         do {
             try await NIOThreadPool.singleton.runIfActive { [tokens] in try tokens.reload() }
+            return nil
         } catch {
-            logger.warning("the join tokens can't be read", metadata: ["error": "\(error)"])
+            return "\(error)"
         }
     }
 

@@ -214,7 +214,7 @@ extension SweepStore {
     /// What a worker has failed, and when that is forgotten.
     private struct Avoided {
         /// The worker's row; no worker has the id 0.
-        var worker: Int64 = 0
+        var worker: Int64
         /// Wall time: others have had their chance at what failed before. Whoever is there may still be unable to deliver it.
         var since: String
     }
