@@ -63,6 +63,35 @@ extension EndToEnd {
             }
         }
 
+        @Test("a result waits for room in a pipe that another program made non-blocking", .timeLimit(.minutes(1)))
+        func slowReader() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", SmallSweep().text)
+                let expected = try await sandbox.succeed("plan", "sweep.yaml")
+                try sandbox.write(
+                    "reader.py",
+                    """
+                    import fcntl, os, subprocess, sys, time
+                    out, into = os.pipe()
+                    fcntl.fcntl(into, fcntl.F_SETFL, os.O_NONBLOCK)
+                    filled = 0
+                    try:
+                        while True: filled += os.write(into, bytes(4096))
+                    except BlockingIOError:
+                        pass
+                    program = subprocess.Popen([sys.argv[1], "plan", "sweep.yaml"], stdout=into)
+                    os.close(into)
+                    time.sleep(1)
+                    text = bytearray()
+                    while piece := os.read(out, 65536): text += piece
+                    sys.stdout.write(text[filled:].decode())
+                    sys.exit(program.wait())
+                    """)
+                let said = try await sandbox.shell("python3 reader.py '\(try Launched.program())'")
+                #expect(said == expected)
+            }
+        }
+
         @Test(
             "cells that are rendered by themselves and cells that share work are the same files",
             .timeLimit(.minutes(2)))
