@@ -123,8 +123,8 @@ extension CoordinatorError: CustomStringConvertible {
         case .option(let name, let value, let wanted):
             "\(name) can't be “\(value)”; choose \(wanted)."
         case .noSuchSubject(let subject):
-            "The sweep has no position, worker or cell “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells, "
-                + "of whose keys 8 digits are needed."
+            "The sweep has no position, worker or cell “\(subject)”; `tmdne status` lists the workers, `tmdne export` "
+                + "the cells, of whose keys 8 digits or more are needed."
         case .noSuchValue(let axis, let value, let known):
             "The sweep has no \(axis) “\(Self.line(value))”; "
                 + (known.isEmpty

@@ -89,8 +89,11 @@ class Connection:
         os.close(self.socket.detach())
 
 
-def png(key, width, height):
-    """A PNG file of the cell's size: 8-bit RGB, not interlaced, uncompressed so that it takes several chunks."""
+def png(key, text, width, height):
+    """A PNG file of the cell's size: 8-bit RGB, not interlaced, uncompressed so that it takes several chunks.
+
+    `text` is the JSON of its text `tmdne`, in ASCII.
+    """
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -100,12 +103,13 @@ def png(key, width, height):
         b"\0" + b"".join(bytes(seed[(x // 8 + y // 8 + c) % 32] for c in range(3)) for x in range(width))
         for y in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 0))
-            + chunk(b"IEND", b""))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"tEXt", b"tmdne\0" + text)
+            + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b""))
 
 
 class Worker:
     CHUNK = 1000
+    DEVICE, PROGRAM = "python", "worker.py"
 
     def __init__(self, token, cut):
         self.token, self.cut = token, cut
@@ -118,13 +122,14 @@ class Worker:
         secret = base64.urlsafe_b64encode(self.token.secret).rstrip(b"=").decode()
         self.connection.send(HELLO, {
             "version": VERSION, "secret": secret, "name": "python", "identity": self.identity, "life": self.life,
-            "device": "python", "program": "worker.py", "leases": leases})
+            "device": self.DEVICE, "program": self.PROGRAM, "leases": leases})
         kind, answer = self.connection.receive()
         if kind == REFUSED:
             print(answer["reason"], file=sys.stderr)
             raise SystemExit(78 if answer["isFinal"] else 1)
         assert kind == WELCOME and answer["version"] == VERSION, answer
         assert answer["leases"] == leases, "a lease was lost in the moment without a connection"
+        self.sweep = answer["sweep"]
 
     def receive(self):
         """The next answer; a drain may come at any time, between any two of them."""
@@ -146,20 +151,31 @@ class Worker:
             kind, answer = self.receive()
             if kind == GRANT:
                 for granted in answer["cells"]:
-                    self.render(answer["lease"], granted)
+                    self.render(answer, granted)
             elif kind == IDLE:
                 time.sleep(min(answer["retrySeconds"], 0.2))
         self.connection.send(BYE, {})
         print(json.dumps({"stored": self.stored, "resumedAt": self.resumed_at}))
 
-    def render(self, lease, granted):
-        cell, key = granted["cell"], granted["key"]
+    def render(self, grant, granted):
+        lease, cell, key = grant["lease"], granted["cell"], granted["key"]
         self.connection.send(BEAT, {"lease": lease, "cell": key, "step": 0, "steps": cell["steps"]})
         kind, answer = self.answer()
         assert kind == BEAT_REPLY and lease not in answer["lost"], answer
-        image = png(key, cell["width"], cell["height"])
+        image = png(key, self.text(grant["model"], granted), cell["width"], cell["height"])
         while not self.deliver(lease, key, image):
             pass
+
+    def text(self, model, granted):
+        """What the image of a granted cell says of itself. Escapes keep it in ASCII, whatever the prompt is."""
+        cell = granted["cell"]
+        return json.dumps({
+            "schema": 1, "sweep": self.sweep, "device": self.DEVICE, "precision": "none", "program": self.PROGRAM,
+            "axes": {
+                "model": model, "prompt": granted["rawPrompt"], "negativePrompt": granted["rawNegativePrompt"],
+                "style": granted["style"], "size": f"{cell['width']}x{cell['height']}",
+                **{name: cell[name] for name in ("guidance", "sampler", "seed", "steps")}},
+            **{name: granted[name] for name in ("cell", "files", "key", "position") if name in granted}}).encode()
 
     def deliver(self, lease, key, image):
         """Offers an image and sends what the coordinator lacks of it. Returns whether that is settled."""

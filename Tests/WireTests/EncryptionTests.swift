@@ -1,5 +1,9 @@
 import ChaosProxy
 import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
 import SharedModel
 import Testing
 
@@ -111,8 +115,35 @@ struct EncryptionTests {
                 // Its hello travels in the clear, over the loopback: it is no TLS, and nobody answers it.
                 await #expect(throws: WorkerError.self) { try await StatusInquiry(token).report() }
                 #expect(try await server.status().workers.isEmpty)
+                #expect(await Self.shakesHands(with: server.boundPort, version: .tlsv13))
+                #expect(await !Self.shakesHands(with: server.boundPort, version: .tlsv12))
             }
         }
+    }
+
+    /// Whether somebody who knows no later version of TLS gets through the handshake.
+    private static func shakesHands(with port: Int, version: TLSVersion) async -> Bool {
+        let group = MultiThreadedEventLoopGroup.singleton.next()
+        let outcome = group.makePromise(of: Bool.self)
+        let channel = try? await ClientBootstrap(group: group)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    var configuration = TLSConfiguration.makeClientConfiguration()
+                    configuration.certificateVerification = .none
+                    configuration.maximumTLSVersion = version
+                    let context = try NIOSSLContext(configuration: configuration)
+                    try channel.pipeline.syncOperations.addHandlers(
+                        NIOSSLClientHandler(context: context, serverHostname: nil), HandshakeObserver(outcome: outcome))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        guard let channel else {
+            outcome.succeed(false)
+            return false
+        }
+        let isThrough = try? await outcome.futureResult.get()
+        channel.close(promise: nil)
+        return isThrough ?? false
     }
 
     @Test("how the sweep stands can be asked over the network, with the token alone")
@@ -128,4 +159,25 @@ struct EncryptionTests {
             await #expect(throws: WorkerError.self) { try await StatusInquiry(nobody).report() }
         }
     }
+}
+
+/// Tells whether a handshake came to its end before the connection did.
+private final class HandshakeObserver: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let outcome: EventLoopPromise<Bool>
+
+    init(outcome: EventLoopPromise<Bool>) { self.outcome = outcome }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { outcome.succeed(true) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        outcome.succeed(false)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { outcome.succeed(false) }
 }

@@ -14,8 +14,11 @@ import Testing
 @Suite("Hostile peers", .timeLimit(.minutes(Soak.size(2, soak: 20))), .serialized)
 struct HostileTests {
     /// A bare socket that may talk TLS without caring whom to.
-    private func connect(to port: Int, encrypted: Bool = false) async throws -> any Channel {
+    private func connect(
+        to port: Int, encrypted: Bool = false, from address: String = "127.0.0.1"
+    ) async throws -> any Channel {
         try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(to: SocketAddress(ipAddress: address, port: 0))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard encrypted else { return }
@@ -59,6 +62,38 @@ struct HostileTests {
                 for socket in sockets { socket.close(promise: nil) }
                 Soak.record(
                     "silent and slow sockets", injectedBy: "sockets", runs: sockets.count, "a worker gets in, whole")
+            }
+        }
+    }
+
+    @Test("sockets that come again as soon as they are cut keep nobody from another network out")
+    func returningStrangers() async throws {
+        try await WireFixture.withDirectory { folder in
+            var settings = WireFixture.settings()
+            settings.strangers = 16
+            try await WireFixture.serve(in: folder, settings: settings) { server in
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<Soak.size(48, soak: 200) {
+                        group.addTask {
+                            while !Task.isCancelled {
+                                let socket = try await connect(to: server.boundPort, from: "127.0.0.2")
+                                socket.writeAndFlush(ByteBuffer(bytes: [0x16]), promise: nil)
+                                try await withTaskCancellationHandler {
+                                    try await socket.closeFuture.get()
+                                } onCancel: {
+                                    socket.close(promise: nil)
+                                }
+                            }
+                        }
+                    }
+                    try await Task.sleep(for: .milliseconds(500))
+                    try await expectService(server, in: folder)
+                    group.cancelAll()
+                    while (try? await group.next()) != nil {}
+                }
+                Soak.record(
+                    "sockets that come again", injectedBy: "sockets", runs: Soak.size(48, soak: 200),
+                    "a worker from elsewhere gets in, whole")
             }
         }
     }
@@ -120,7 +155,7 @@ struct HostileTests {
                 }
                 try await expectService(server, in: folder)
                 Soak.record(
-                    "random frames", injectedBy: "sockets", runs: connections * 50, seed: seed,
+                    "random frames", injectedBy: "sockets", runs: connections, seed: seed,
                     "the coordinator serves on")
             }
         }

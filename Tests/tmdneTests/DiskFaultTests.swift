@@ -19,10 +19,19 @@ extension EndToEnd {
             var wrapper: [String] {
                 let when = "\(number)\(isForGood ? "+" : "")"
                 return [
-                    "strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=\(call)",
+                    "strace", "-f", "--seccomp-bpf", "-qq", "-o", Self.trace, "-s", "0", "-e", "trace=\(call)",
                     "-e", "inject=\(call):error=\(error):when=\(when)",
                 ]
             }
+
+            /// Whether the call failed: a thread may never make so many of them.
+            func wasInjected(in sandbox: Sandbox) throws -> Bool {
+                let trace = sandbox.file(Self.trace)
+                defer { try? FileManager.default.removeItem(atPath: trace) }
+                return try String(contentsOfFile: trace, encoding: .utf8).contains("(INJECTED)")
+            }
+
+            private static let trace = "trace"
         }
 
         /// SQLite syncs with fdatasync and writes with pwrite64; images are synced with fsync and put in place with rename,
@@ -32,8 +41,10 @@ extension EndToEnd {
             Fault(call: "rename", number: 6), Fault(call: "pwrite64", error: "ENOSPC", number: 60),
             Fault(call: "fdatasync", number: 20, isForGood: true),
         ]
-        static let long = ["fsync", "fdatasync", "pwrite64", "rename", "write", "ftruncate"].flatMap { call in
-            [1, 2, 3, 5, 8, 13, 21, 34, 55].flatMap { number in
+        static let long = [
+            "fsync": 13, "fdatasync": 55, "pwrite64": 55, "rename": 8, "write": 55, "ftruncate": 3,
+        ].sorted { $0.key < $1.key }.flatMap { call, most in
+            [1, 2, 3, 5, 8, 13, 21, 34, 55].filter { $0 <= most }.flatMap { number in
                 ["EIO", "ENOSPC"].flatMap { error in
                     [false, true].map { Fault(call: call, error: error, number: number, isForGood: $0) }
                 }
@@ -79,9 +90,47 @@ extension EndToEnd {
                 if sandbox.exists("out/sweep.db"), let audit = try? SweepAudit(sandbox, "out") {
                     try audit.expectKept(acknowledged)
                 }
+                #expect(try fault.wasInjected(in: sandbox), "no thread makes so many of these calls")
                 try await sandbox.succeed("run", "sweep.yaml", "--output", "out", "--cache", "cache")
                 try await SweepAudit(sandbox, "out").expectWhole(sweep)
                 Soak.record("\(fault.testDescription)", injectedBy: "`strace -e inject`", runs: 1, "whole")
+            }
+        }
+
+        /// The spool's calls; a worker makes few others.
+        static let spool = ["fsync", "rename"].flatMap { call in
+            ["EIO", "ENOSPC"].flatMap { error in
+                [false, true].map { Fault(call: call, error: error, number: 5, isForGood: $0) }
+            }
+        }
+
+        @Test(
+            "a spool that fails costs its worker an image at most, which is rendered again",
+            .enabled("making system calls fail needs strace") { Self.canTrace },
+            .timeLimit(.minutes(2)), arguments: Soak.cases([spool[0], spool[6]], soak: spool))
+        func failingSpool(fault: Fault) async throws {
+            let sweep = SmallSweep(prompts: ["a", "b"], guidances: 16)
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", sweep.text)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                let first = try sandbox.start(
+                    ["worker", token, "--cache", "cache-1", "--verbose"], behind: fault.wrapper)
+                let patience = ContinuousClock.now + .seconds(fault.isForGood ? 6 : 40)
+                try await eventually("the sweep ends, or the spool is given up on") {
+                    !first.isRunning || !coordinator.isRunning || ContinuousClock.now > patience ? () : nil
+                }
+                first.killTraced()
+                _ = try await first.end()
+                #expect(try fault.wasInjected(in: sandbox), "the worker makes no such call")
+                if coordinator.isRunning {
+                    let second = try sandbox.start("worker", token, "--cache", "cache-2")
+                    #expect(try await second.end(within: .seconds(60)) == 0, "\(second.complaints)")
+                }
+                #expect(try await coordinator.end(within: .seconds(60)) == 0, "\(coordinator.complaints)")
+                let audit = try SweepAudit(sandbox, "out")
+                try audit.expectKept(first.acknowledged)
+                try await audit.expectWhole(sweep)
+                Soak.record("spool: \(fault.testDescription)", injectedBy: "`strace -e inject`", runs: 1, "whole")
             }
         }
 

@@ -14,12 +14,20 @@ extension EndToEnd {
         func partitions() async throws {
             // Shorter than any deadline; in a soak also longer than all of them, so that leases are lost to others.
             for cut in Soak.cases([5], soak: [5, 20, 60, 120]) {
-                try await Self.partition(for: .seconds(cut))
+                try await Self.partition(.bothWays, for: .seconds(cut))
             }
         }
 
-        private static func partition(for cut: Duration) async throws {
-            let seed = Soak.seed(of: "a partition of \(cut)")
+        @Test(
+            "a host that hears nothing, or is not heard, loses and doubles nothing",
+            .enabled("hosts of their own need root and ip netns") { FourHosts.canBeMade && Soak.isOn },
+            .timeLimit(.minutes(30)), arguments: [Silence.mute, .deaf], [20, 120])
+        private func oneWayPartitions(_ silence: Silence, seconds: Int) async throws {
+            try await Self.partition(silence, for: .seconds(seconds))
+        }
+
+        private static func partition(_ silence: Silence, for cut: Duration) async throws {
+            let seed = Soak.seed(of: "a partition of \(cut), \(silence)")
             var generator = SplitMix(state: seed)
             // Long enough for most of a cut, and for what comes after it.
             let guidances = Soak.size(30, soak: 40 + 3 * Int(cut / .seconds(1)))
@@ -39,18 +47,18 @@ extension EndToEnd {
                     workers.allSatisfy { $0.acknowledged.count > 1 } ? () : nil
                 }
                 let victim = Int.random(in: 1...3, using: &generator)
-                try await hosts.cut(victim)
+                try await hosts.cut(victim, silence)
                 let before = workers[victim - 1].acknowledged.count
                 // The others go on meanwhile.
                 try await Task.sleep(for: cut)
                 let during = workers[victim - 1].acknowledged.count
-                #expect(during - before <= 1, "nothing comes through a cut line")
+                #expect(during - before <= 1, "nothing is acknowledged over a cut line")
                 if cut > .seconds(45), coordinator.isRunning {
                     let lost = try SweepAudit(sandbox, "out").expiredLeases(of: "host-\(victim)")
                     #expect(lost > 0, "after 30 s of silence its cells are others'")
                 }
                 let isOver = !coordinator.isRunning
-                try await hosts.join(victim)
+                try await hosts.join(victim, silence)
                 #expect(try await coordinator.end(within: .seconds(200)) == 0, "\(coordinator.complaints)")
                 // Nobody is left to tell it that all is done; it would wait for a coordinator for ever.
                 if isOver { workers[victim - 1].signal(SIGTERM) }
@@ -63,9 +71,22 @@ extension EndToEnd {
                 #expect(Set(audit.rows.compactMap(\.worker)) == ["host-1", "host-2", "host-3"])
             }
             Soak.record(
-                "a host of four cut off for \(cut)", injectedBy: "bridge-port state", runs: 1, seed: seed, "whole")
+                "a host of four cut off for \(cut), \(silence)", injectedBy: silence.means, runs: 1, seed: seed, "whole"
+            )
         }
     }
+}
+
+/// What a line that is cut lets through.
+private enum Silence: String, CustomStringConvertible, Sendable {
+    case bothWays = "both ways"
+    /// It is not heard by the coordinator's host.
+    case mute
+    /// It hears nothing from there.
+    case deaf
+
+    var description: String { rawValue }
+    var means: String { self == .bothWays ? "bridge-port state" : "blackhole route" }
 }
 
 /// Four network namespaces on a bridge in a fifth, so that nothing of this host's own network is touched.
@@ -115,13 +136,21 @@ private struct FourHosts {
     /// What a command begins with to run on a host.
     func on(_ host: Int) -> [String] { ["ip", "netns", "exec", "\(prefix)-\(host)"] }
 
-    /// Lets frames of a host vanish in the switch, without a word to anybody.
-    func cut(_ host: Int) async throws {
-        try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 0")
+    /// Lets frames of a host vanish in the switch, or packets of one direction where they come from, without a word to anybody.
+    func cut(_ host: Int, _ silence: Silence) async throws {
+        switch silence {
+        case .bothWays: try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 0")
+        case .mute: try await sandbox.shell("ip -n \(prefix)-\(host) route add blackhole \(address(0))/32")
+        case .deaf: try await sandbox.shell("ip -n \(prefix)-0 route add blackhole \(address(host))/32")
+        }
     }
 
-    func join(_ host: Int) async throws {
-        try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 3")
+    func join(_ host: Int, _ silence: Silence) async throws {
+        switch silence {
+        case .bothWays: try await sandbox.shell("ip netns exec \(prefix)-sw bridge link set dev p\(host) state 3")
+        case .mute: try await sandbox.shell("ip -n \(prefix)-\(host) route del blackhole \(address(0))/32")
+        case .deaf: try await sandbox.shell("ip -n \(prefix)-0 route del blackhole \(address(host))/32")
+        }
     }
 
     func remove() {

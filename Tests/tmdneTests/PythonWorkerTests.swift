@@ -1,8 +1,7 @@
+import Coordinator
 import Foundation
 import SharedModel
 import Testing
-
-@testable import Coordinator
 
 extension EndToEnd {
     @Suite("A worker in another language", .timeLimit(.minutes(3)))
@@ -22,7 +21,8 @@ extension EndToEnd {
             return (process.terminationStatus, text)
         }
 
-        @Test("written from the protocol's page alone, it joins, renders, goes on with a cut upload and leaves")
+        @Test(
+            "written from the protocol's page alone, it joins, resumes a cut upload, and its images say what they are")
         func wholeSweep() async throws {
             try await Sandbox.with { sandbox in
                 let sweep = SmallSweep()
@@ -34,8 +34,17 @@ extension EndToEnd {
                 #expect(summary["stored"] == sweep.cells)
                 #expect((summary["resumedAt"] ?? 0) > 1000)
                 #expect(try await coordinator.end() == 0)
-                let rows = try SweepReader(SweepDirectory(URL(filePath: sandbox.file("out")))).rows()
-                #expect(rows.allSatisfy { $0.state == "done" && $0.worker == "python" })
+                let before = try SweepAudit(sandbox, "out")
+                #expect(before.rows.allSatisfy { $0.state == "done" && $0.worker == "python" })
+
+                let checked = try await sandbox.succeed("check", "out")
+                #expect(!checked.contains("say nothing of themselves"), "\(checked)")
+                for suffix in ["", "-wal", "-shm"] {
+                    try? FileManager.default.removeItem(atPath: sandbox.file("out/sweep.db\(suffix)"))
+                }
+                let rebuilt = try await sandbox.succeed("rebuild", "out")
+                #expect(rebuilt.contains("\(sweep.cells) of \(sweep.cells) cells have their image"), "\(rebuilt)")
+                #expect(try SweepAudit(sandbox, "out").images == before.images)
             }
         }
 

@@ -49,6 +49,21 @@ extension EndToEnd {
             }
         }
 
+        @Test("a sweep that ends with failed cells says which and why, and ends with 2", .timeLimit(.minutes(1)))
+        func failedCells() async throws {
+            try await Sandbox.with { sandbox in
+                try sandbox.write("sweep.yaml", SmallSweep().text)
+                let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
+                try await sandbox.succeed("simulate", token, "--failures", "1", "--workers", "1", "--duration", "30")
+                #expect(try await coordinator.end() == 2)
+                let rows = try SweepAudit(sandbox, "out").rows
+                #expect(rows.count == 10 && rows.allSatisfy { $0.state == "failed" && $0.reason?.isEmpty == false })
+                for row in rows {
+                    #expect(coordinator.text.contains("  position \(row.position): \(row.reason ?? "")\n"))
+                }
+            }
+        }
+
         @Test("a result that could not be written is a failure", .timeLimit(.minutes(1)))
         func fullOutput() async throws {
             try await Sandbox.with { sandbox in
@@ -81,7 +96,10 @@ extension EndToEnd {
                         pass
                     program = subprocess.Popen([sys.argv[1], "plan", "sweep.yaml"], stdout=into)
                     os.close(into)
-                    time.sleep(1)
+                    # Until it waits for room, if the kernel says so.
+                    deadline = time.monotonic() + 5
+                    while time.monotonic() < deadline and "poll" not in open(f"/proc/{program.pid}/wchan").read():
+                        time.sleep(0.01)
                     text = bytearray()
                     while piece := os.read(out, 65536): text += piece
                     sys.stdout.write(text[filled:].decode())

@@ -40,14 +40,18 @@ package struct SweepDirectory: Equatable, Sendable {
         return stat(database.path, &information) == 0 && information.st_size > 0
     }
 
-    /// What SQLite is told to open for reading. In a folder that is write-protected, as on a medium that is kept, it reads
-    /// only what is declared immutable, unless the log of one who writes is there with its index.
+    /// What SQLite is told to open for reading: on a medium that can't be written it reads only what is declared immutable,
+    /// unless somebody's log or journal lies beside it, or a coordinator serves it by another path.
     var readableDatabase: String {
-        let path = database.path
+        let file = database.resolvingSymlinksInPath()
+        var medium = statvfs()
         var log = stat()
-        let isLogged = stat(path + "-wal", &log) == 0 && log.st_size > 0
-        guard access(url.path, W_OK) != 0, !isLogged, access(path + "-shm", F_OK) != 0 else { return path }
-        return database.absoluteString + "?immutable=1"
+        let isLogged = stat(file.path + "-wal", &log) == 0 && log.st_size > 0
+        guard statvfs(file.path, &medium) == 0, Int32(truncatingIfNeeded: medium.f_flag) & Int32(ST_RDONLY) != 0,
+            !isLogged, access(file.path + "-shm", F_OK) != 0, access(file.path + "-journal", F_OK) != 0,
+            (try? DirectoryLock.isHeld(in: self)) == false
+        else { return database.path }
+        return file.absoluteString + "?immutable=1"
     }
 
     /// Names below `images/`, which may be a link to another disk.

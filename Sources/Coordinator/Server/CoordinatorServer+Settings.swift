@@ -29,8 +29,8 @@ extension CoordinatorServer {
         /// How long a wrong secret keeps its sender waiting.
         var refusalDelay = Duration.seconds(1)
         /// Most connections that have not shown the secret.
-        var strangers = 64
-        /// How long a stranger's place is safe from newcomers when all are taken.
+        package var strangers = 1024
+        /// How long a stranger's place is safe from newcomers of the same network when all are taken.
         var strangerPatience = Duration.seconds(2)
         /// Most workers at a time: what each of them may have sent that is not dealt with yet, up to 320 KiB, is held in memory.
         package var mostWorkers = 4096

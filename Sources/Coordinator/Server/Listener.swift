@@ -39,7 +39,7 @@ final class Listener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let id = open.nextID()
-                    switch doorkeeper.enter(id, now: .now) {
+                    switch doorkeeper.enter(id, from: Doorkeeper.origin(of: channel.remoteAddress), now: .now) {
                     case .enters: break
                     case .replaces(let other): open.connection(other)?.cut()
                     case .isTurnedAway: throw CoordinatorError.connection("too many strangers are connected")

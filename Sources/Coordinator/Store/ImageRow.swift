@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import SharedModel
 
 /// What the database says of an image that it holds to be stored.
@@ -48,10 +49,15 @@ extension SweepReader {
     ///
     /// A connection that may not write leaves out what the schema demands of rows, so that another one looks: it may,
     /// and does not. As it is not the last to close, it does not tidy up the log either. Where the file itself is
-    /// write-protected, SQLite gives it no more than the first.
+    /// write-protected, a copy in memory is looked at.
     func problems() throws -> [String] {
         do {
-            return try SweepStore.observe(path: directory.readableDatabase) { db in try Invariants.everyProblem(db) }
+            guard access(database.path, W_OK) == 0 else {
+                let copy = try DatabaseQueue()
+                try database.backup(to: copy)
+                return try copy.read { db in try Invariants.everyProblem(db) }
+            }
+            return try SweepStore.observe(path: database.path) { db in try Invariants.everyProblem(db) }
         } catch let error as DatabaseError {
             throw SweepStore.explain(error, path: database.path)
         } catch is RowDecodingError {

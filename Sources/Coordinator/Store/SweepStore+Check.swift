@@ -44,7 +44,7 @@ extension SweepStore {
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA query_only = ON; PRAGMA cell_size_check = ON")
+            try db.execute(sql: "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF")
         }
         let observer = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? observer.close() }
@@ -62,7 +62,7 @@ extension SweepStore {
             return "CHECK constraint failed in cell"
         }
         let tables = try db.rows(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'cell' AND instr(sql, 'CHECK') > 0")
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'cell' AND instr(upper(sql), 'CHECK') > 0")
         for table in tables {
             if let problem = try quickCheck(db, table: "(\"\(table["name"] as String)\")") { return problem }
         }

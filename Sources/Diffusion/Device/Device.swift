@@ -101,7 +101,7 @@ package protocol ConvolutionKernel: AnyObject {
 package enum Residual {
     /// Others use the tensor, too.
     case kept(Tensor)
-    /// Nobody uses the tensor any more: the result takes its place in memory.
+    /// Nobody uses the tensor, or another with its storage, any more: the result may take its place in memory.
     case givenUp(Tensor)
 
     var tensor: Tensor {

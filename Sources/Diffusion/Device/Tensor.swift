@@ -1,4 +1,5 @@
-/// Numbers on a device: a shape and the device's own storage, immutable once an operation has returned it.
+/// Numbers on a device: a shape and the device's own storage, immutable once an operation has returned it, unless it is given up
+/// as a ``Residual``.
 ///
 /// Pictures and latents are `[batch, height, width, channel]`, sequences `[batch, token, channel]`: the channel varies
 /// fastest everywhere, so that a picture is a sequence of its pixels without a copy.

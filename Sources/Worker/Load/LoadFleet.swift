@@ -10,6 +10,7 @@ package final class LoadFleet: Sendable {
         var images: [LoadImage] = []
         var isDrained = false
         var problem: String?
+        var isRefused = false
     }
 
     private let token: JoinToken
@@ -29,6 +30,8 @@ package final class LoadFleet: Sendable {
     package var count: LoadCount { state.withLock(\.count) }
     /// What went wrong last, in a sentence.
     package var problem: String? { state.withLock(\.problem) }
+    /// Whether the coordinator will not have these workers, however often they ask.
+    package var isRefused: Bool { state.withLock(\.isRefused) }
     /// Whether the coordinator has nothing more to grant.
     package var isDrained: Bool { state.withLock(\.isDrained) }
 
@@ -92,6 +95,13 @@ package final class LoadFleet: Sendable {
 
     func failed(because problem: String) {
         state.withLock { $0.problem = problem }
+    }
+
+    func refused(_ refused: Refused) {
+        state.withLock {
+            $0.problem = refused.reason
+            if refused.isFinal { $0.isRefused = true }
+        }
     }
 
     func drained() {

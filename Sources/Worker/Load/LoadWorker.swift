@@ -54,7 +54,7 @@ final class LoadWorker: ChannelInboundHandler {
         case .drain:
             fleet.drained()
             send(.bye)
-        case .refused(let refused): fleet.failed(because: refused.reason)
+        case .refused(let refused): fleet.refused(refused)
         default: break
         }
     }

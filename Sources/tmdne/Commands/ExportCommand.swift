@@ -25,7 +25,7 @@ struct ExportCommand: ParsableCommand {
     var format = Format.jsonl
 
     @Option(help: "Makes links to the images in this folder.")
-    var links: String?
+    var links: DirectoryArgument?
 
     @Option(help: "What the links are called; {prompt}, {style}, {guidance}, {seed}, {n} and others are filled in.")
     var name = "{prompt}/{style}/g{guidance}.png"
@@ -38,7 +38,7 @@ struct ExportCommand: ParsableCommand {
         let reader = try SweepReader(sweep)
         if let links {
             let count = try ImageLinks.make(
-                reader, sweep, in: URL(filePath: links), pattern: LinkPattern(name), isKeptOnly: kept)
+                reader, sweep, in: URL(filePath: links.description), pattern: LinkPattern(name), isKeptOnly: kept)
             return Console.print("\(count) links in \(links)")
         }
         switch format {

@@ -17,8 +17,10 @@ struct SimulateCommand: AsyncParsableCommand {
             tmdne simulate tmdne1_… --workers 1000 --duration 30
             """)
 
-    @Argument(help: "The join token that the coordinator printed.")
-    var token: String
+    @Argument(help: "The join token that the coordinator printed (- reads it from standard input).")
+    var join: String?
+
+    @OptionGroup var joining: JoinOptions
 
     @Option(help: "What the workers do: deliver images, claim and give back leases, or only be there.")
     var task = LoadPlan.Task.results
@@ -59,7 +61,7 @@ struct SimulateCommand: AsyncParsableCommand {
         plan.workers = workers
         plan.secondsPerImage = secondsPerImage...(slowest ?? secondsPerImage)
         plan.failures = failures
-        let fleet = LoadFleet(token: try JoinToken(parsing: token), plan: plan)
+        let fleet = LoadFleet(token: try joining.token(join), plan: plan)
         let begin = ContinuousClock.now
         let report = await measure(fleet, from: begin)
         if json {
@@ -68,7 +70,7 @@ struct SimulateCommand: AsyncParsableCommand {
             Self.show(report)
         }
         if let problem = fleet.problem { Console.note("The last problem: \(problem)") }
-        guard report.count.joined > 0 else { throw ExitCode.failure }
+        guard report.count.joined > 0 else { throw fleet.isRefused ? ExitCode.refused : ExitCode.failure }
     }
 
     /// Runs the fleet for as long as it was asked for, or until the coordinator has nothing left to grant.

@@ -40,8 +40,9 @@ struct NewTokenCommand: ParsableCommand {
         } catch {
             throw ValidationError("\(error)")
         }
-        guard host?.port != 0 else {
-            throw ValidationError("--host needs the port at which workers find the coordinator.")
+        guard let host else { return }
+        guard host.port != 0, !["", "0.0.0.0", "::"].contains(host.host) else {
+            throw ValidationError("--host needs the address and the port at which workers find the coordinator.")
         }
     }
 

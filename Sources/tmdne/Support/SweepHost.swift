@@ -38,7 +38,10 @@ struct SweepHost {
         var settings = CoordinatorServer.Settings(program: Program.signature, exitsWhenDone: endsWhenDone)
         settings.advertisedHosts = advertisedHosts
         settings.isEncrypted = isEncrypted
-        settings.mostWorkers = min(settings.mostWorkers, OpenFiles.raiseLimit() ?? .max)
+        if let files = OpenFiles.raiseLimit() {
+            settings.mostWorkers = min(settings.mostWorkers, OpenFiles.workers(files: files))
+            settings.strangers = min(settings.strangers, OpenFiles.strangers(files: files))
+        }
         let locator = ModelLocator(sweepFolder: sweepFile.map { URL(filePath: $0).deletingLastPathComponent().path })
         settings.findModel = { try locator.locate($0, fingerprint: $1) }
         settings.assess = { try ModelAssessor(locator: locator).need(of: $0) }

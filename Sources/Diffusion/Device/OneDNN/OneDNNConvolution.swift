@@ -74,8 +74,8 @@ final class OneDNNConvolution: ConvolutionKernel {
         return result
     }
 
-    /// Memory for a result, with the residual in it: the sum of oneDNN reads its destination, and a second operand would leave the
-    /// fast kernels.
+    /// Memory for a result, with the residual in it: the sum of oneDNN reads its destination, and a second operand would
+    /// leave the fast kernels.
     private func destination(_ shape: [Int], adding residual: Residual?) throws -> Tensor {
         let result = try device.empty(shape, adding: residual)
         if case .kept(let residual)? = residual {

@@ -26,7 +26,9 @@ final class PanelConvolution: ConvolutionKernel {
 
     func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) throws -> Tensor {
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = try device.empty([x.shape[0], height, width, shape.outputs], adding: residual)
+        // In memory of its own: a product stores sums of slices before it adds the residual.
+        let result = try device.empty([x.shape[0], height, width, shape.outputs])
+        if let residual { precondition(residual.tensor.shape == result.shape, "cannot add \(residual.tensor.shape)") }
         let step = shape.bandRows(width: width)
         try device.withRows(of: x, prepared: preparation) { rows in
             for image in 0..<x.shape[0] {

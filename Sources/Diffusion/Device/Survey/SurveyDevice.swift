@@ -181,7 +181,7 @@ private final class SurveyConvolution: ConvolutionKernel {
     func apply(_ x: Tensor, adding residual: Residual?) -> Tensor {
         weights.pack()
         let result =
-            residual?.place
+            place(of: residual)
             ?? device.empty([x.shape[0], shape.output(x.shape[1]), shape.output(x.shape[2]), shape.outputs])
         return withExtendedLifetime(tiles(x.shape[0], x.shape[1], x.shape[2])) { result }
     }
@@ -189,7 +189,7 @@ private final class SurveyConvolution: ConvolutionKernel {
     func apply(_ x: Tensor, preparing preparation: RowPreparation, adding residual: Residual?) -> Tensor {
         weights.pack()
         let (height, width) = (x.shape[1] * preparation.factor, x.shape[2] * preparation.factor)
-        let result = residual?.place ?? device.empty([x.shape[0], height, width, shape.outputs])
+        let result = place(of: residual) ?? device.empty([x.shape[0], height, width, shape.outputs])
         var statistics: MeteredBuffer?
         if case .normalised(_, _, _, let groups, _, _) = preparation {
             statistics = device.groupScratch(x, groups: groups)
@@ -207,6 +207,9 @@ private final class SurveyConvolution: ConvolutionKernel {
         }
         return withExtendedLifetime(statistics) { result }
     }
+
+    /// What the result takes the place of; a product takes none.
+    private func place(of residual: Residual?) -> Tensor? { PanelConvolution.suits(shape) ? nil : residual?.place }
 
     /// The transforms of a fast convolution.
     private func tiles(_ images: Int, _ height: Int, _ width: Int) -> [MeteredBuffer] {
