@@ -71,6 +71,9 @@ struct HostileTests {
         try await WireFixture.withDirectory { folder in
             var settings = WireFixture.settings()
             settings.strangers = 16
+            // They never leave by themselves.
+            settings.strangerPatience = .seconds(3600)
+            settings.deadlines.authentication = .seconds(3600)
             try await WireFixture.serve(in: folder, settings: settings) { server in
                 try await withThrowingTaskGroup { group in
                     for _ in 0..<Soak.size(48, soak: 200) {

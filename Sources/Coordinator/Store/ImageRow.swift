@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Glibc
 import SharedModel
@@ -51,17 +52,18 @@ extension SweepReader {
     /// and does not. As it is not the last to close, it does not tidy up the log either. Where the file itself is
     /// write-protected, a copy in memory is looked at.
     func problems() throws -> [String] {
+        let path = directory.database.path
         do {
-            guard access(database.path, W_OK) == 0 else {
+            guard access(path, W_OK) == 0 else {
                 let copy = try DatabaseQueue()
                 try database.backup(to: copy)
                 return try copy.read { db in try Invariants.everyProblem(db) }
             }
-            return try SweepStore.observe(path: database.path) { db in try Invariants.everyProblem(db) }
+            return try SweepStore.observe(path: path) { db in try Invariants.everyProblem(db) }
         } catch let error as DatabaseError {
-            throw SweepStore.explain(error, path: database.path)
+            throw SweepStore.explain(error, path: path)
         } catch is RowDecodingError {
-            throw SweepStore.unreadable(database.path)
+            throw SweepStore.unreadable(path)
         }
     }
 }
