@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Decoders against inputs that nobody would write: everything that libFuzzer found worth keeping, and for a moment a
-/// seeded fuzzer without feedback. `scripts/fuzz` goes on for as long as one likes.
+/// Decoders against inputs that nobody would write: those of the corpus, a sound one of each kind, and for a moment what a
+/// seeded fuzzer without feedback makes of them. `scripts/fuzz` goes on for as long as one likes.
 ///
 /// `TMDNE_FUZZ_INPUTS=1000000 scripts/test --filter FuzzTests` tries so many on each decoder. A trap ends the process; the
 /// input that did it is then in the file that `TMDNE_FUZZ_FILE` names, and becomes a file of the corpus.
