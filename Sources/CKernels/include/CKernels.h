@@ -59,8 +59,8 @@ size_t tmdne_attention_widest(void);
 size_t tmdne_panel_floats(size_t inputs, size_t outputs);
 void tmdne_pack_panels(const float *weights, float *panels, size_t inputs, size_t outputs);
 // y[matrices][rows][outputs] = activation(x[matrices][rows][inputs] weights[matrices] + bias + residual); bias and residual,
-// of y's shape, may be NULL; the residual may not be y, where sums of slices are stored. Scratch memory and all after the activation is for
-// tmdne_multiply_bfloats alone.
+// of y's shape, may be NULL; the residual may not be y, where sums of slices are stored. Scratch memory and all after the
+// activation is for tmdne_multiply_bfloats alone.
 struct tmdne_product {
     const void *x, *panels;
     const float *bias, *residual;

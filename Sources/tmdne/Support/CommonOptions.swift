@@ -55,7 +55,7 @@ struct ListenAddress: ExpressibleByArgument {
     var defaultValueDescription: String { "\(host):\(port)" }
 }
 
-/// The directory of a sweep, as it was named. An empty text, as a script's unset variable leaves it, names none.
+/// A directory, as it was named. An empty text, as a script's unset variable leaves it, names none.
 struct DirectoryArgument: ExpressibleByArgument, CustomStringConvertible {
     let description: String
 
@@ -64,6 +64,7 @@ struct DirectoryArgument: ExpressibleByArgument, CustomStringConvertible {
         description = argument
     }
 
+    /// The directory as that of a sweep.
     var sweep: SweepDirectory { SweepDirectory(URL(filePath: description)) }
 }
 
