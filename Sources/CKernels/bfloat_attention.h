@@ -1,4 +1,5 @@
-// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_native.c and bfloat_plain.c.
+// Attention in bfloat16, as in attention.c but that scores are powers of two: a template of bfloat_native.c,
+// bfloat_wide.c and bfloat_plain.c.
 #pragma once
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
@@ -34,6 +35,11 @@ TMDNE_INLINE void take_row(
     memset(row + count, 0, (padded - count) * sizeof(uint16_t));
 }
 
+TMDNE_INLINE void take_query(const struct tmdne_attention *a, size_t place, factor *query, size_t padded) {
+    if (a->narrow_q) take_factors((const uint16_t *)a->q + place, query, a->width, padded);
+    else round_row((const float *)a->q + place, query, a->width, padded);
+}
+
 // Keys as [keys / 16][pairs of channels][16][2], values as [pairs of keys][width][2]; zeros where there are none.
 TMDNE_NUMBERS void pack_heads(const void *context, size_t begin, size_t end) {
     const struct packed *p = context;
@@ -66,7 +72,7 @@ struct columns {
 // c[QUERY_ROWS][16 vectors + 8 halves] = a[QUERY_ROWS][pairs] b, or += it; `vectors`, `halves`, which is 0 or 1, and `is_adding`
 // are constants after inlining.
 TMDNE_INLINE void meet_tile(
-    size_t vectors, size_t halves, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, const struct columns *b,
+    size_t vectors, size_t halves, int is_adding, size_t pairs, const factor *a, size_t a_stride, const struct columns *b,
     float *c, size_t c_stride) {
     f32x16 sum[QUERY_ROWS][WIDEST];
     f32x8 half[QUERY_ROWS];
@@ -81,14 +87,17 @@ TMDNE_INLINE void meet_tile(
     }
 #pragma clang loop unroll_count(4)
     for (size_t d = 0; d < pairs; d++) {
-        u32x16 columns[WIDEST];
-        u32x8 last;
-        for (size_t v = 0; v < vectors; v++)
-            memcpy(&columns[v], b->first + v * b->panel + d * b->row, sizeof columns[v]);
-        memcpy(&last, b->first + vectors * b->panel + d * b->row, halves * sizeof last);
-        for (size_t r = 0; r < QUERY_ROWS; r++) {
-            for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], a + r * a_stride + 2 * d, &columns[v]);
-            if (halves) dot8(&half[r], a + r * a_stride + 2 * d, &last);
+        for (size_t turn = 0; turn < TURNS; turn++) {
+            u32x16 columns[WIDEST];
+            u32x8 last;
+            for (size_t v = 0; v < vectors; v++)
+                column16(&columns[v], b->first + v * b->panel + d * b->row, turn);
+            if (halves) column8(&last, b->first + vectors * b->panel + d * b->row, turn);
+            for (size_t r = 0; r < QUERY_ROWS; r++) {
+                const factor *factors = a + r * a_stride + 2 * d + turn;
+                for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], factors, &columns[v]);
+                if (halves) dot8(&half[r], factors, &last);
+            }
         }
     }
     for (size_t r = 0; r < QUERY_ROWS; r++) {
@@ -100,12 +109,12 @@ TMDNE_INLINE void meet_tile(
 
 // The same for any number of columns, filled up to eights.
 TMDNE_INLINE void meet_columns(
-    size_t count, int is_adding, size_t pairs, const uint16_t *a, size_t a_stride, struct columns b, float *c, size_t c_stride) {
+    size_t count, int is_adding, size_t pairs, const factor *a, size_t a_stride, struct columns b, float *c, size_t c_stride) {
     size_t eights = (count + 7) / 8;
     for (; eights >= 2 * WIDEST; eights -= 2 * WIDEST, b.first += WIDEST * b.panel, c += WIDEST * LANES)
         meet_tile(WIDEST, 0, is_adding, pairs, a, a_stride, &b, c, c_stride);
     switch (eights) {
-#if defined(TMDNE_NATIVE)
+#if defined(TMDNE_WIDE)
     case 7: meet_tile(3, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
     case 6: meet_tile(3, 0, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
     case 5: meet_tile(2, 1, is_adding, pairs, a, a_stride, &b, c, c_stride); break;
@@ -126,7 +135,7 @@ struct seen {
 
 // One step of the online softmax of a row: scores become weights, the output so far is scaled to the new maximum.
 TMDNE_INLINE void soften(
-    float *scores, uint16_t *weights, size_t count, size_t padded, float scale, struct seen *seen, float *output,
+    float *scores, factor *weights, size_t count, size_t padded, float scale, struct seen *seen, float *output,
     size_t width) {
     for (size_t i = count; i < padded; i++) scores[i] = HIDDEN;
     float highest = greatest_of_row(scores, padded, HIDDEN);
@@ -144,7 +153,7 @@ TMDNE_INLINE void soften(
         }
     }
     if (seen->maximum == HIDDEN) {  // nothing visible yet
-        memset(weights, 0, padded * sizeof(uint16_t));
+        memset(weights, 0, padded * sizeof(factor));
         return;
     }
     // Sums of their own, which stores to the weights cannot touch: two, since an addition takes longer than the rest.
@@ -155,18 +164,18 @@ TMDNE_INLINE void soften(
         weight = weight * scale - maximum;
         power16(&weight);
         total[i / LANES % 2] += weight;
-        narrow16(weights + i, &weight);
+        round_row((const float *)&weight, weights + i, LANES, LANES);
     }
     seen->total += total[0] + total[1];
 }
 
 // Lets up to QUERY_ROWS queries, of which the first is number `first`, meet the keys `key` ..< `key` + count.
 TMDNE_INLINE void meet(
-    const struct packed *p, const uint16_t *keys, const uint16_t *query, float *output, struct seen *seen,
+    const struct packed *p, const uint16_t *keys, const factor *query, float *output, struct seen *seen,
     size_t first, size_t rows, size_t key, size_t count) {
     const struct tmdne_attention *a = p->a;
     float scores[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
-    uint16_t weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
+    factor weights[QUERY_ROWS * KEYS] __attribute__((aligned(64)));
     size_t padded = (count + LANES - 1) / LANES * LANES;
     struct columns panels = {keys + key * p->pairs * 2, 2 * LANES, p->pairs * 2 * LANES};
     meet_columns(padded, 0, p->pairs, query, 2 * p->pairs, panels, scores, KEYS);
@@ -181,7 +190,7 @@ TMDNE_INLINE void meet(
             output + r * p->padded_width, p->padded_width);
     }
     // Rows that nobody asks for weigh as the first does; what they give is not stored.
-    for (size_t r = rows; r < QUERY_ROWS; r++) memcpy(weights + r * KEYS, weights, padded * sizeof(uint16_t));
+    for (size_t r = rows; r < QUERY_ROWS; r++) memcpy(weights + r * KEYS, weights, padded * sizeof(factor));
     struct columns weighted = {
         keys + p->key_panels * p->pairs * 2 * LANES + key * p->padded_width, 2 * p->padded_width, 2 * LANES};
     meet_columns(a->width, 1, (count + 1) / 2, weights, KEYS, weighted, output, p->padded_width);
@@ -191,7 +200,7 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
     const struct packed *p = context;
     const struct tmdne_attention *a = p->a;
     size_t blocks = (a->queries + QUERIES - 1) / QUERIES, model = a->heads * a->width;
-    uint16_t query[QUERIES * WIDTH] __attribute__((aligned(64)));
+    factor query[QUERIES * WIDTH] __attribute__((aligned(64)));
     float output[QUERIES * WIDTH] __attribute__((aligned(64)));
     struct seen seen[QUERIES];
     for (size_t task = begin; task < end; task++) {
@@ -201,9 +210,9 @@ TMDNE_NUMBERS void attend(const void *context, size_t begin, size_t end) {
         size_t q = (image * a->queries + first) * a->q_stride + head * a->width;
         size_t y = (image * a->queries + first) * model + head * a->width;
         memset(output, 0, QUERIES * p->padded_width * sizeof(float));
-        memset(query, 0, QUERIES * p->pairs * 2 * sizeof(uint16_t));
+        memset(query, 0, QUERIES * p->pairs * 2 * sizeof(factor));
         for (size_t r = 0; r < count; r++)
-            take_row(a->q, q + r * a->q_stride, a->narrow_q, query + r * p->pairs * 2, a->width, p->pairs * 2);
+            take_query(a, q + r * a->q_stride, query + r * p->pairs * 2, p->pairs * 2);
         for (size_t r = 0; r < QUERIES; r++) seen[r] = (struct seen){{0}, HIDDEN};
         for (size_t key = 0; key < a->keys; key += KEYS) {
             size_t met = a->keys - key < KEYS ? a->keys - key : KEYS;

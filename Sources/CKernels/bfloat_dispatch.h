@@ -1,4 +1,4 @@
-// What bfloat.c picks from: each function exists as _native and as _plain.
+// What bfloat.c picks from: each function exists as _native, as _wide and as _plain.
 #pragma once
 #include "CKernels.h"
 
@@ -20,6 +20,7 @@ struct bfloat_packing {
         size_t rows);
 
 TMDNE_DECLARE(native)
+TMDNE_DECLARE(wide)
 TMDNE_DECLARE(plain)
 
 // On AMX; sizes in floats.

@@ -1,4 +1,4 @@
-// All that is compiled twice: see bfloat.h.
+// All that is compiled three times: see bfloat.h.
 #pragma once
 #include "bfloat_attention.h"
 #include "bfloat_dispatch.h"

@@ -1,4 +1,4 @@
-// The kernels of bfloat16 for processors that have its instructions.
+// The kernels of bfloat16 for processors whose instructions for it pay.
 #if defined(__x86_64__)
 #include "CKernels.h"
 #include "parallel.h"

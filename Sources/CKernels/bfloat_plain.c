@@ -1,4 +1,4 @@
-// The kernels of bfloat16 for processors that do not have its instructions.
+// The kernels of bfloat16 for processors without AVX-512.
 #include "CKernels.h"
 #include "parallel.h"
 

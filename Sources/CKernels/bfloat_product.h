@@ -1,4 +1,4 @@
-// Products in bfloat16, cut as in product.c: a template of bfloat_native.c and bfloat_plain.c.
+// Products in bfloat16, cut as in product.c: a template of bfloat_native.c, bfloat_wide.c and bfloat_plain.c.
 #pragma once
 #include "bfloat.h"
 #include "bfloat_dispatch.h"
@@ -15,7 +15,7 @@ enum {
 
 // The rows of a task, as pairs: `stride` apart.
 struct pairs {
-    const uint16_t *first;
+    const factor *first;
     size_t stride, count;
 };
 
@@ -23,7 +23,7 @@ TMDNE_INLINE void multiply_tile(
     size_t vectors, const struct tmdne_product *p, struct pairs a, const uint16_t *b, size_t panel, size_t rows,
     size_t first, size_t column, int is_first, int is_last) {
     f32x16 sum[PRODUCT_ROWS][WIDEST];
-    const uint16_t *row[PRODUCT_ROWS];
+    const factor *row[PRODUCT_ROWS];
     for (size_t r = 0; r < PRODUCT_ROWS; r++) {
         // Rows beyond the last are computed from it once more, and not stored.
         row[r] = a.first + (r < rows ? r : rows - 1) * a.stride;
@@ -31,19 +31,36 @@ TMDNE_INLINE void multiply_tile(
     }
 #pragma clang loop unroll_count(4)
     for (size_t d = 0; d < a.count; d++) {
-        u32x16 columns[WIDEST];
-        for (size_t v = 0; v < vectors; v++) memcpy(&columns[v], b + v * panel + d * 2 * LANES, sizeof columns[v]);
-        for (size_t r = 0; r < PRODUCT_ROWS; r++)
-            for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], row[r] + 2 * d, &columns[v]);
+        for (size_t turn = 0; turn < TURNS; turn++) {
+            u32x16 columns[WIDEST];
+            for (size_t v = 0; v < vectors; v++) column16(&columns[v], b + v * panel + d * 2 * LANES, turn);
+            for (size_t r = 0; r < PRODUCT_ROWS; r++)
+                for (size_t v = 0; v < vectors; v++) dot16(&sum[r][v], row[r] + 2 * d + turn, &columns[v]);
+        }
     }
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             settle(p, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, is_first, is_last);
 }
 
+// A slice of `rows` rows from x[first] on: where they are, if they are pairs there, else in `rounded`.
+TMDNE_INLINE struct pairs pairs_of(
+    const struct tmdne_product *p, int is_narrow, size_t first, size_t rows, size_t depth, factor *rounded) {
+    struct pairs a = {rounded, (depth + 1) / 2 * 2, (depth + 1) / 2};
+#ifdef TMDNE_NATIVE
+    if (is_narrow) return (struct pairs){(const uint16_t *)p->x + first, p->inputs, a.count};
+#endif
+    for (size_t r = 0; r < rows; r++) {
+        size_t place = first + r * p->inputs;
+        if (is_narrow) take_factors((const uint16_t *)p->x + place, rounded + r * a.stride, depth, a.stride);
+        else round_row((const float *)p->x + place, rounded + r * a.stride, depth, a.stride);
+    }
+    return a;
+}
+
 TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin, size_t end) {
     const struct tmdne_product *p = m->p;
-    uint16_t rounded[PRODUCT_BLOCK * PRODUCT_DEPTH] __attribute__((aligned(64)));
+    factor rounded[PRODUCT_BLOCK * PRODUCT_DEPTH] __attribute__((aligned(64)));
     size_t inputs = (p->inputs + 1) / 2 * 2, panel_numbers = inputs * LANES;
     for (size_t index = begin; index < end; index++) {
         struct task task = task_at(m, index);
@@ -51,13 +68,7 @@ TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin,
         const uint16_t *panels = (const uint16_t *)p->panels + task.matrix * m->panels * panel_numbers;
         for (size_t slice = 0; slice < p->inputs; slice += PRODUCT_DEPTH) {
             size_t depth = p->inputs - slice < PRODUCT_DEPTH ? p->inputs - slice : PRODUCT_DEPTH;
-            struct pairs a = {(const uint16_t *)p->x + top + slice, p->inputs, (depth + 1) / 2};
-            if (!is_narrow) {
-                a.first = rounded, a.stride = 2 * a.count;
-                const float *x = (const float *)p->x + top + slice;
-                for (size_t r = 0; r < task.bottom - task.top; r++)
-                    narrow_row(x + r * p->inputs, rounded + r * a.stride, depth, a.stride);
-            }
+            struct pairs a = pairs_of(p, is_narrow, top + slice, task.bottom - task.top, depth, rounded);
             for (size_t panel = task.first_panel; panel < task.last_panel;) {
                 size_t vectors = task.last_panel - panel < WIDEST ? 1 : WIDEST, column = panel * LANES;
                 const uint16_t *b = panels + panel * panel_numbers + slice * LANES;

@@ -110,8 +110,9 @@ void tmdne_widen_bfloats(const void *x, float *y, size_t count);
 
 // The same in bfloat16, sums in single precision; on processors without its instructions no faster than single precision.
 //
-// Whether the processor has them, and whether it has AMX and the system lets this process use it. Either is 0 where oneDNN's own
-// limit, ONEDNN_MAX_CPU_ISA, leaves it out.
+// Whether the processor has AVX-512; besides, instructions for bfloat16 that are faster than those; and AMX, which the system lets
+// this process use. Each is 0 where oneDNN's own limit, ONEDNN_MAX_CPU_ISA, leaves it out.
+int tmdne_has_wide_vectors(void);
 int tmdne_has_bfloats(void);
 int tmdne_has_amx(void);
 // Weights in panels of bfloat16: [outputs / 16, rounded up][taps][inputs / 2, rounded up][16][2], of weights[outputs][inputs][taps];

@@ -73,7 +73,6 @@ import Testing
         "the processor's own instructions and the loops that do without give the same, but for the order of rounding",
         arguments: [700, 704])
     mutating func variants(inputs: Int) throws {
-        guard CPUDevice.isFastInBfloat else { return }
         let (rows, outputs) = (50, 90)
         let (x, weights) = (noise.values(rows * inputs), noise.values(inputs * outputs))
         var panels = [UInt16](repeating: 0, count: tmdne_bfloat_panel_numbers(inputs, outputs))

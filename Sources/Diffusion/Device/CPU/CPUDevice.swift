@@ -27,7 +27,7 @@ package final class CPUDevice: Device {
         self.hasOwnProducts = hasOwnProducts || precision == .bf16
     }
 
-    /// Whether the processor multiplies bfloat16 itself: elsewhere it saves memory alone.
+    /// Whether the processor multiplies bfloat16 faster than single precision: elsewhere it saves memory alone.
     package static var isFastInBfloat: Bool { tmdne_has_bfloats() != 0 }
 
     package var parts: DeviceParts? {
@@ -47,8 +47,8 @@ package final class CPUDevice: Device {
     /// What decides on the order of additions: oneDNN's choice, or in bfloat16 that of our own kernels, which may not use AMX where
     /// the system does not let this process.
     private var instructionSet: String {
-        guard precision == .bf16, Self.isFastInBfloat else { return OneDNNLibrary.instructionSet }
-        return tmdne_has_amx() != 0 ? "AMX" : "AVX-512 with bf16"
+        guard precision == .bf16, tmdne_has_wide_vectors() != 0 else { return OneDNNLibrary.instructionSet }
+        return tmdne_has_amx() != 0 ? "AMX" : Self.isFastInBfloat ? "AVX-512 with bf16" : "AVX-512"
     }
 
     package var widestHead: Int { tmdne_attention_widest() }
