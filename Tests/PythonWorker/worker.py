@@ -3,10 +3,14 @@
 
 It joins, renders squares of a colour that the cell's key decides, uploads them and leaves.
 
-    worker.py TOKEN [--cut]     --cut breaks the connection in the middle of the first upload and goes on after it
+    worker.py TOKEN     and to be tried with:
+        --cut                 breaks the connection in the middle of the first upload and goes on after it
+        --dies-at GUIDANCE    is killed as soon as it renders a cell of this guidance scale
+        --hangs-at GUIDANCE   gets no further with such a cell, but says that it lives, until it loses its lease
+        --identity HEX        is the worker that it was before it was killed
 """
 
-import base64, hashlib, json, os, socket, ssl, struct, sys, time, zlib
+import argparse, base64, hashlib, json, os, signal, socket, ssl, struct, sys, time, zlib
 
 VERSION = 2
 HELLO, CLAIM, BEAT, OFFER, CHUNK, BYE = 0x01, 0x02, 0x03, 0x04, 0x05, 0x08
@@ -111,9 +115,9 @@ class Worker:
     CHUNK = 1000
     DEVICE, PROGRAM = "python", "worker.py"
 
-    def __init__(self, token, cut):
-        self.token, self.cut = token, cut
-        self.identity = os.urandom(16).hex()
+    def __init__(self, token, cut, dies_at, hangs_at, identity):
+        self.token, self.cut, self.dies_at, self.hangs_at = token, cut, dies_at, hangs_at
+        self.identity = identity or os.urandom(16).hex()
         self.life = os.urandom(16).hex()
         self.stored, self.resumed_at, self.is_draining = 0, None, False
 
@@ -159,12 +163,22 @@ class Worker:
 
     def render(self, grant, granted):
         lease, cell, key = grant["lease"], granted["cell"], granted["key"]
-        self.connection.send(BEAT, {"lease": lease, "cell": key, "step": 0, "steps": cell["steps"]})
-        kind, answer = self.answer()
-        assert kind == BEAT_REPLY and lease not in answer["lost"], answer
+        self.beat(lease, key, cell["steps"])
+        if cell["guidance"] == self.dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while cell["guidance"] == self.hangs_at:
+            time.sleep(1)
+            self.beat(lease, key, cell["steps"])
         image = png(key, self.text(grant["model"], granted), cell["width"], cell["height"])
         while not self.deliver(lease, key, image):
             pass
+
+    def beat(self, lease, key, steps):
+        self.connection.send(BEAT, {"lease": lease, "cell": key, "step": 0, "steps": steps})
+        kind, answer = self.answer()
+        assert kind == BEAT_REPLY, answer
+        if lease in answer["lost"]:
+            raise SystemExit("the lease is lost")
 
     def text(self, model, granted):
         """What the image of a granted cell says of itself. Escapes keep it in ASCII, whatever the prompt is."""
@@ -208,4 +222,10 @@ class Worker:
 
 
 if __name__ == "__main__":
-    Worker(Token(sys.argv[1]), cut="--cut" in sys.argv[2:]).run()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("token", type=Token)
+    parser.add_argument("--cut", action="store_true")
+    parser.add_argument("--dies-at", type=float)
+    parser.add_argument("--hangs-at", type=float)
+    parser.add_argument("--identity")
+    Worker(**vars(parser.parse_args())).run()

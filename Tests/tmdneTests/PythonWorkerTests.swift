@@ -8,14 +8,8 @@ extension EndToEnd {
     struct PythonWorkerTests {
         /// Runs the script to its end.
         private func python(_ sandbox: Sandbox, _ arguments: String...) async throws -> (code: Int32, output: String) {
-            let script = EndToEnd.root.appending(path: "Tests/PythonWorker/worker.py").path
-            let process = Process()
             let output = Pipe()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = ["python3", script] + arguments
-            process.standardOutput = output
-            process.standardError = output
-            try process.run()
+            let process = try PythonWorker.start(arguments, output: output)
             try await eventually("the script ends") { process.isRunning ? nil : () }
             let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
             return (process.terminationStatus, text)
