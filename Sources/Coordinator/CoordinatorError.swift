@@ -124,7 +124,8 @@ extension CoordinatorError: CustomStringConvertible {
             "\(name) can't be “\(value)”; choose \(wanted)."
         case .noSuchSubject(let subject):
             "The sweep has no position, cell or worker “\(subject)”; `tmdne status` lists the workers, `tmdne export` the cells"
-                + (Self.mayBeginKey(subject) ? ", of whose keys 8 digits or more are needed." : ".")
+                + (Self.mayBeginKey(subject)
+                    ? ", of whose keys \(CellKey.fewestDigits) digits or more are needed." : ".")
         case .noSuchValue(let axis, let value, let known):
             "The sweep has no \(axis) “\(Self.line(value))”; "
                 + (known.isEmpty
@@ -157,7 +158,7 @@ extension CoordinatorError: CustomStringConvertible {
 
     /// Whether a text that names nothing looks like too short a beginning of a cell's key.
     private static func mayBeginKey(_ text: String) -> Bool {
-        text.count < 8 && Int(text) == nil && text.allSatisfy { $0.isASCII && $0.isHexDigit }
+        text.count < CellKey.fewestDigits && Int(text) == nil && text.allSatisfy { $0.isASCII && $0.isHexDigit }
     }
 
     /// The beginning of a text that may be as long as a prompt.

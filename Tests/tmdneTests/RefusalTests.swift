@@ -146,6 +146,15 @@ extension EndToEnd {
                 #expect(sentence.hasPrefix("Error: The coordinator refused this worker for good: "))
                 for text in [token, wrong.text] { #expect(!refused.complaints.contains(text), "a token is a secret") }
 
+                let strange = try JoinToken(
+                    hosts: right.hosts, port: right.port, secret: right.secret,
+                    publicKeyHash: Array(repeating: 1, count: 32))
+                for command in [["worker"], ["status"], ["simulate", "--workers", "1", "--duration", "2"]] {
+                    let distrusting = try sandbox.start(command + [strange.text])
+                    #expect(try await distrusting.end() == 78, "\(command)")
+                    #expect(distrusting.complaints.contains("another key"), "\(distrusting.complaints)")
+                }
+
                 let mistyped = String(token.dropLast()) + (token.hasSuffix("A") ? "B" : "A")
                 for text in [mistyped, String(token.dropLast(3)), "hello"] {
                     let refused = try await sandbox.run("worker", text)

@@ -1,4 +1,5 @@
 import GRDB
+import SharedModel
 
 extension SweepReader {
     /// Why a cell or a worker is where it is, in sentences.
@@ -24,8 +25,6 @@ private struct Explainer {
     let db: Database
     let isServed: Bool
 
-    /// The shortest beginning of a key that names a cell.
-    private static let shortestKey = 8
     private static let attemptsShown = 10
 
     func cell(_ subject: String) throws -> Row? {
@@ -35,7 +34,7 @@ private struct Explainer {
         {
             return row
         }
-        let isKey = subject.count >= Self.shortestKey && subject.allSatisfy { $0.isASCII && $0.isHexDigit }
+        let isKey = subject.count >= CellKey.fewestDigits && subject.allSatisfy { $0.isASCII && $0.isHexDigit }
         guard isKey else { return nil }
         let key = subject.lowercased()
         // The letter after the last digit ends the range of the keys that begin like this.

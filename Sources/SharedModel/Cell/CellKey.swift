@@ -29,6 +29,8 @@ package struct CellKey: Hashable, Sendable {
 
     /// Length of ``hex``.
     package static let digits = 64
+    /// The shortest beginning of ``hex`` by which people may name a cell.
+    package static let fewestDigits = 8
 
     /// 64 lower-case hexadecimal digits.
     package var hex: String {

@@ -77,7 +77,9 @@ package final class LoadFleet: Sendable {
             .channelInitializer { [plan] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let key {
-                        let handler = try key.handler { self.failed(because: "\(host) shows another key.") }
+                        let handler = try key.handler {
+                            self.refused(Refused(reason: "\(host) shows another key.", isFinal: true))
+                        }
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                     try channel.pipeline.syncOperations.addHandlers(
@@ -94,7 +96,8 @@ package final class LoadFleet: Sendable {
     }
 
     func failed(because problem: String) {
-        state.withLock { $0.problem = problem }
+        // How a connection ends that was refused is no news.
+        state.withLock { if !$0.isRefused { $0.problem = problem } }
     }
 
     func refused(_ refused: Refused) {
