@@ -7,7 +7,7 @@
 enum {
     PRODUCT_ROWS = 6,      // of a register tile; see attention.c
     PRODUCT_DEPTH = 640,   // inputs of a slice: 20 KiB of a panel; layers have multiples of it
-    PRODUCT_BLOCK = 96,    // most rows of a task: 120 KiB of a slice
+    PRODUCT_BLOCK = 96,    // most rows of a task: 120 KiB of a slice, or twice as much where factors are floats
     PRODUCT_GROUP = 20,    // panels of a task, for which its rows are rounded once;
     PRODUCT_GROUPS = 3,    // where there are blocks enough for all threads, so many groups of them
     PRODUCT_BLOCKS = 64,   // as here

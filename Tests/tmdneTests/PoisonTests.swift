@@ -18,6 +18,7 @@ extension EndToEnd {
                 try sandbox.write("sweep.yaml", Self.sweep.text)
                 let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 var workers = try (1...3).map { try Self.worker($0, token) }
+                defer { for worker in workers { worker.terminate() } }
                 var deaths = 0
                 try await eventually("the sweep ends: \(coordinator.complaints)", within: .seconds(180)) {
                     for (number, worker) in workers.enumerated() where !worker.isRunning {
@@ -26,7 +27,6 @@ extension EndToEnd {
                     }
                     return coordinator.isRunning ? nil : ()
                 }
-                for worker in workers { worker.terminate() }
                 #expect(try await coordinator.end() == 2, "\(coordinator.complaints)")
 
                 let rows = try SweepAudit(sandbox, "out").rows
@@ -56,6 +56,7 @@ extension EndToEnd {
                 let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")
                 let output = Pipe()
                 let hung = try PythonWorker.start([token, "--hangs-at", "\(Self.poison)"], output: output)
+                defer { hung.terminate() }
                 try await eventually("it hangs long enough", within: .seconds(150)) { hung.isRunning ? nil : () }
                 let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
                 #expect(said.contains("the lease is lost"), "\(said)")

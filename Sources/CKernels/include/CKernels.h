@@ -110,11 +110,14 @@ void tmdne_widen_bfloats(const void *x, float *y, size_t count);
 
 // The same in bfloat16, sums in single precision; on processors without its instructions no faster than single precision.
 //
-// Whether the processor has AVX-512; besides, instructions for bfloat16 that are faster than those; and AMX, which the system lets
-// this process use. Each is 0 where oneDNN's own limit, ONEDNN_MAX_CPU_ISA, leaves it out.
+// Whether the processor has AVX-512; besides, AVX512-BF16, which is used; and AMX, which the system lets this process use. Each is
+// 0 where oneDNN's own limit, ONEDNN_MAX_CPU_ISA, leaves it out, the second also where it is slower than AVX-512 alone and the
+// limit does not name it.
 int tmdne_has_wide_vectors(void);
 int tmdne_has_bfloats(void);
 int tmdne_has_amx(void);
+// Whether either of the last is faster than single precision.
+int tmdne_is_fast_in_bfloats(void);
 // Weights in panels of bfloat16: [outputs / 16, rounded up][taps][inputs / 2, rounded up][16][2], of weights[outputs][inputs][taps];
 // those of a product have one tap, those of a convolution a tap for each pixel of its kernel.
 size_t tmdne_bfloat_panel_numbers(size_t inputs, size_t outputs);

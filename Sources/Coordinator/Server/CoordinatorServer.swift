@@ -111,7 +111,7 @@ package final class CoordinatorServer: Service {
     /// done or failed. When it returns, everything acknowledged is on the disk and the directory is free.
     package func run() async throws {
         // A plan of a million cells leaves 70 MiB of free memory behind that the C library would keep from the system.
-        malloc_trim(0)
+        _ = try await NIOThreadPool.singleton.runIfActive { malloc_trim(0) }
         await withTaskCancellationOrGracefulShutdownHandler {
             await serve()
         } onCancelOrGracefulShutdown: {

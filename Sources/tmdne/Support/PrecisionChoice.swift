@@ -11,5 +11,5 @@ enum PrecisionChoice: String, CaseIterable, ExpressibleByArgument {
     var precision: Precision { self == .bf16 ? .bf16 : .fp32 }
 
     static let help: ArgumentHelp =
-        "Precision of the networks: auto, fp32, or bf16, which is faster on processors with AVX512-BF16; auto is fp32."
+        "Precision of the networks: auto, fp32, or bf16, which takes less memory, and is faster where `tmdne doctor` says so; auto is fp32."
 }

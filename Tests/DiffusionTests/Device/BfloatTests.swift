@@ -70,8 +70,8 @@ import Testing
     }
 
     @Test(
-        "the processor's own instructions and the loops that do without give the same, but for the order of rounding",
-        arguments: [700, 704])
+        "what AVX-512 or more is used for, and the loops that do without, give the same, but for the order of rounding",
+        .enabled(if: tmdne_has_wide_vectors() != 0), arguments: [700, 704])
     mutating func variants(inputs: Int) throws {
         let (rows, outputs) = (50, 90)
         let (x, weights) = (noise.values(rows * inputs), noise.values(inputs * outputs))
@@ -98,8 +98,9 @@ import Testing
             }
             results.append(y)
         }
-        // Measured: 1.1e-7, and on AMX 1.2e-7.
-        #expect(relativeError(results[1], results[0]) < 5e-7)
+        // Instructions for bfloat16 add in another order. Measured: 1.1e-7, and on AMX 1.2e-7.
+        let bound = tmdne_has_bfloats() != 0 ? 5e-7 : 0
+        #expect(relativeError(results[1], results[0]) <= bound)
     }
 
     @Test("what only products use is rounded as they round", arguments: [32, 48, 50, 51])

@@ -28,7 +28,7 @@ package final class CPUDevice: Device {
     }
 
     /// Whether the processor multiplies bfloat16 faster than single precision: elsewhere it saves memory alone.
-    package static var isFastInBfloat: Bool { tmdne_has_bfloats() != 0 }
+    package static var isFastInBfloat: Bool { tmdne_is_fast_in_bfloats() != 0 }
 
     package var parts: DeviceParts? {
         let threads = Int(tmdne_thread_count())
@@ -48,7 +48,7 @@ package final class CPUDevice: Device {
     /// the system does not let this process.
     private var instructionSet: String {
         guard precision == .bf16, tmdne_has_wide_vectors() != 0 else { return OneDNNLibrary.instructionSet }
-        return tmdne_has_amx() != 0 ? "AMX" : Self.isFastInBfloat ? "AVX-512 with bf16" : "AVX-512"
+        return tmdne_has_amx() != 0 ? "AMX" : tmdne_has_bfloats() != 0 ? "AVX-512 with bf16" : "AVX-512"
     }
 
     package var widestHead: Int { tmdne_attention_widest() }
