@@ -45,7 +45,7 @@ TMDNE_INLINE void round16(f32x16 *v) {
 }
 #endif
 
-// The same, sixteen bits each.
+// Rounds to the nearest bfloat16, in sixteen bits each.
 TMDNE_INLINE void narrow16(uint16_t *y, const f32x16 *v) {
 #ifdef TMDNE_NATIVE
     __m256bh narrow = _mm512_cvtneps_pbh((__m512)*v);

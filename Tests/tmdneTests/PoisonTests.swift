@@ -36,7 +36,7 @@ extension EndToEnd {
                 let reason = try #require(failed.first?.reason)
                 #expect(reason.contains("workers ended while they had it alone"), "\(reason)")
                 #expect(coordinator.text.contains(reason), "\(coordinator.text)")
-                // Two at least, since one may have died of itself, and no more than find out in which part of a shard it is.
+                // Three alone park it, of which the last may not be counted here, and no more than find it in its shard.
                 #expect((2...12).contains(deaths), "\(deaths)")
                 Soak.record("cell that kills whoever renders it", injectedBy: "SIGKILL", runs: deaths, "parked")
             }
