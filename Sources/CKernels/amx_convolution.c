@@ -112,7 +112,7 @@ static void convolve_tasks(const void *context, size_t begin, size_t end) {
         factors.rows = p->numbers + image * factors.steps * factors.depth + top * factors.stride;
         multiply_rows(&p->p, &factors, places, count, panel, last < panels ? last : panels, p->streams);
     }
-    if (p->streams) _mm_sfence();
+    if (p->streams) end_streaming();
     release_tiles();
 }
 
@@ -129,7 +129,7 @@ void tmdne_convolve_bfloats_amx(const struct tmdne_convolution *c) {
     p.p = (struct tmdne_product){
         .bias = c->bias, .residual = c->residual, .y = c->y, .outputs = c->outputs, .activation = TMDNE_IDENTITY};
     p.numbers = (uint16_t *)c->scratch;
-    p.streams = is_streamed(&p.p, c->images * p.out_height * p.out_width);
+    p.streams = is_streamed(c->y, c->images * p.out_height * p.out_width, c->outputs);
     for (p.first_image = 0; p.first_image < c->images; p.first_image += images) {
         p.images = c->images - p.first_image < images ? c->images - p.first_image : images;
         for (p.first = 0; p.first < p.out_height; p.first += rows) {

@@ -55,7 +55,7 @@ static void multiply_tasks(const void *context, size_t begin, size_t end) {
             .tap_count = 1, .steps = p->inputs / TILE_DEPTH};
         multiply_rows(p, &factors, places, count, panel, last < panels ? last : panels, r->streams);
     }
-    if (r->streams) _mm_sfence();
+    if (r->streams) end_streaming();
     release_tiles();
 }
 
@@ -69,7 +69,8 @@ void tmdne_multiply_bfloats_amx(const struct tmdne_product *p) {
     if (p->narrow_x) most = p->rows;
     size_t outputs = p->gated ? p->outputs / 2 : p->outputs;
     for (size_t first = 0; first < p->rows; first += most) {
-        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, 0, is_streamed(p, p->rows)};
+        struct rounded r = {*p, {0}, p->narrow_x ? (uint16_t *)p->x : (uint16_t *)p->scratch, 0, 0};
+        r.streams = !p->narrow_y && is_streamed(p->y, p->rows, p->outputs);
         r.p.rows = p->rows - first < most ? p->rows - first : most;
         r.p.x = (const float *)p->x + first * p->inputs;
         r.p.y = (char *)p->y + first * outputs * (p->narrow_y ? sizeof(uint16_t) : sizeof(float));

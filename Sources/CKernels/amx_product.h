@@ -6,7 +6,6 @@
 enum {
     TASK_ROWS = 384,
     MOST_TAPS = 9,
-    STREAMED_FLOATS = 512 << 10,  // 2 MiB, the second level of cache
 };
 #define NOWHERE ((size_t)-1)
 
@@ -39,12 +38,6 @@ TMDNE_INLINE struct sharing share(size_t blocks, size_t panels) {
     return (struct sharing){blocks, (panels + group_panels - 1) / group_panels, group_panels};
 }
 
-// Whether a result is stored past the caches: one that they could not hold, or it would drive the factors out of them. Who
-// stores so ends with a fence.
-TMDNE_INLINE int is_streamed(const struct tmdne_product *p, size_t rows) {
-    return !p->narrow_y && p->outputs % LANES == 0 && (uintptr_t)p->y % 64 == 0 && rows * p->outputs >= STREAMED_FLOATS;
-}
-
 // The results of two panels that are whole and have no activation: nearly all. What stays the same is read once, since the
 // compiler can't know that the stores leave it alone.
 TMDNE_INLINE void finish_pairs(
@@ -72,8 +65,8 @@ TMDNE_INLINE void finish_pairs(
         if (narrow) {
             _mm512_storeu_si512(narrow + place, (__m512i)_mm512_cvtne2ps_pbh((__m512)right, (__m512)left));
         } else if (streams) {
-            _mm512_stream_ps(y + place, (__m512)left);
-            _mm512_stream_ps(y + place + LANES, (__m512)right);
+            stream16(y + place, &left);
+            stream16(y + place + LANES, &right);
         } else {
             store16(y + place, &left);
             store16(y + place + LANES, &right);
@@ -94,7 +87,7 @@ TMDNE_INLINE void finish_rows(
             size_t column = (panel + half) * LANES, left = p->outputs - column, lanes = left < LANES ? left : LANES;
             load16(&sum, sums + r * BLOCK_OUTPUTS + half * LANES);
             finish(p, &sum, places[r] + column, column, lanes);
-            if (streams) _mm512_stream_ps((float *)p->y + places[r] + column, (__m512)sum);
+            if (streams) stream16((float *)p->y + places[r] + column, &sum);
             else put16(p->y, places[r] + column, &sum, lanes, p->narrow_y);
         }
     }

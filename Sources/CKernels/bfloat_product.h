@@ -20,7 +20,7 @@ struct pairs {
 };
 
 TMDNE_INLINE void multiply_tile(
-    size_t vectors, const struct tmdne_product *p, struct pairs a, const uint16_t *b, size_t panel, size_t rows,
+    size_t vectors, const struct product *m, struct pairs a, const uint16_t *b, size_t panel, size_t rows,
     size_t first, size_t column, int is_first, int is_last) {
     f32x16 sum[PRODUCT_ROWS][WIDEST];
     const factor *row[PRODUCT_ROWS];
@@ -40,7 +40,7 @@ TMDNE_INLINE void multiply_tile(
     }
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
-            settle(p, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, is_first, is_last);
+            settle(m, &sum[r][v], first + r * m->p->outputs + v * LANES, column + v * LANES, is_first, is_last);
 }
 
 // A slice of `rows` rows from x[first] on: where they are, if they are pairs there, else in `rounded`.
@@ -78,14 +78,15 @@ TMDNE_INLINE void multiply(const struct product *m, int is_narrow, size_t begin,
                     struct pairs tile = {a.first + r * a.stride, a.stride, a.count};
                     int is_first = slice == 0, is_last = slice + depth == p->inputs;
                     if (vectors == WIDEST)
-                        multiply_tile(WIDEST, p, tile, b, panel_numbers, rows, first, column, is_first, is_last);
+                        multiply_tile(WIDEST, m, tile, b, panel_numbers, rows, first, column, is_first, is_last);
                     else
-                        multiply_tile(1, p, tile, b, panel_numbers, rows, first, column, is_first, is_last);
+                        multiply_tile(1, m, tile, b, panel_numbers, rows, first, column, is_first, is_last);
                 }
                 panel += vectors;
             }
         }
     }
+    if (m->streams) end_streaming();
 }
 
 TMDNE_NUMBERS void multiply_floats(const void *product, size_t begin, size_t end) { multiply(product, 0, begin, end); }

@@ -56,8 +56,9 @@ TMDNE_INLINE void tile(
 }
 
 TMDNE_INLINE void multiply_tile(
-    size_t vectors, const struct tmdne_product *p, const float *x, const float *panels, size_t rows, size_t first,
-    size_t slice, size_t column) {
+    size_t vectors, const struct product *m, const float *x, const float *panels, size_t rows, size_t first, size_t slice,
+    size_t column) {
+    const struct tmdne_product *p = m->p;
     // Rows beyond the last are computed from it once more, and not stored.
     const float *a[ROWS];
     for (size_t r = 0; r < ROWS; r++) a[r] = x + (r < rows ? r : rows - 1) * p->inputs + slice;
@@ -69,7 +70,7 @@ TMDNE_INLINE void multiply_tile(
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             settle(
-                p, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, slice == 0,
+                m, &sum[r][v], first + r * p->outputs + v * LANES, column + v * LANES, slice == 0,
                 slice + depth == p->inputs);
 }
 
@@ -88,13 +89,14 @@ TMDNE_INLINE void multiply(size_t widest, const struct product *m, size_t begin,
                     size_t rows = task.bottom - row < ROWS ? task.bottom - row : ROWS;
                     size_t first = origin + row * p->outputs + column;
                     const float *a = x + row * p->inputs;
-                    if (vectors == WIDE_TILE) multiply_tile(WIDE_TILE, p, a, b, rows, first, slice, column);
-                    else multiply_tile(1, p, a, b, rows, first, slice, column);
+                    if (vectors == WIDE_TILE) multiply_tile(WIDE_TILE, m, a, b, rows, first, slice, column);
+                    else multiply_tile(1, m, a, b, rows, first, slice, column);
                 }
                 panel += vectors;
             }
         }
     }
+    if (m->streams) end_streaming();
 }
 
 #if defined(__x86_64__)

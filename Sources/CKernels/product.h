@@ -8,6 +8,7 @@ TMDNE_INLINE size_t panels_of(size_t outputs) { return (outputs + LANES - 1) / L
 struct product {
     const struct tmdne_product *p;
     size_t panels, blocks, block_rows, groups, group_panels;
+    int streams;
 };
 
 // The rows, panels and matrix of a task; neighbouring tasks share rows.
@@ -21,6 +22,8 @@ TMDNE_INLINE struct product cut(const struct tmdne_product *p, size_t most_rows,
     m.block_rows = ((p->rows + m.blocks - 1) / m.blocks + tile_rows - 1) / tile_rows * tile_rows;
     m.blocks = (p->rows + m.block_rows - 1) / m.block_rows;
     m.groups = (m.panels + most_panels - 1) / most_panels;
+    // Of several matrices, as transformed tiles are, the result is read at once.
+    m.streams = p->matrices == 1 && is_streamed(p->y, p->rows, p->outputs);
     return m;
 }
 
@@ -55,7 +58,8 @@ TMDNE_INLINE void finish(const struct tmdne_product *p, f32x16 *sum, size_t plac
 // Adds a slice's sum of one vector of a row to those of the slices before, finishes it after the last, and stores it.
 // `place` counts from the result's begin, `column` from the row's.
 TMDNE_INLINE void settle(
-    const struct tmdne_product *p, f32x16 *sum, size_t place, size_t column, int is_first, int is_last) {
+    const struct product *m, f32x16 *sum, size_t place, size_t column, int is_first, int is_last) {
+    const struct tmdne_product *p = m->p;
     size_t lanes = p->outputs - column < LANES ? p->outputs - column : LANES;
     float *y = (float *)p->y + place;
     if (!is_first) {
@@ -64,6 +68,7 @@ TMDNE_INLINE void settle(
         *sum = before + *sum;
     }
     if (is_last) finish(p, sum, place, column, lanes);
-    if (lanes == LANES) store16(y, sum);
+    if (is_last && m->streams) stream16(y, sum);
+    else if (lanes == LANES) store16(y, sum);
     else memcpy(y, sum, lanes * sizeof(float));
 }

@@ -35,6 +35,21 @@ typedef int32_t i32x16 __attribute__((vector_size(64)));
 TMDNE_INLINE void load16(f32x16 *v, const float *p) { memcpy(v, p, sizeof *v); }
 TMDNE_INLINE void store16(float *p, const f32x16 *v) { memcpy(p, v, sizeof *v); }
 
+// Whether y, rows of `channels` floats, is stored past the caches: they could not hold it, or it would drive out of them what is
+// read again; and no line is read before it is written. Who stores so ends with end_streaming().
+enum { STREAMED_FLOATS = 512 << 10 };  // 2 MiB, the second level of cache
+TMDNE_INLINE int is_streamed(const void *y, size_t rows, size_t channels) {
+    return channels % LANES == 0 && (uintptr_t)y % sizeof(f32x16) == 0 && rows * channels >= STREAMED_FLOATS;
+}
+
+TMDNE_INLINE void stream16(float *p, const f32x16 *v) { __builtin_nontemporal_store(*v, (f32x16 *)p); }
+
+TMDNE_INLINE void end_streaming(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 // Some lanes, and zeros in the others. A copy of a size that is known is a load, any other a call.
 TMDNE_INLINE void take16(f32x16 *v, const float *p, size_t lanes) {
     *v = (f32x16){0};

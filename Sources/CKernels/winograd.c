@@ -26,7 +26,7 @@ TMDNE_INLINE void output_line(size_t out, const f32x16 *m, size_t step, f32x16 *
     y[3 * y_step] = difference1 * 0.5f + difference2 * 2.0f + m[5 * step];
 }
 
-TMDNE_INLINE void transform_output(size_t out, const struct pass *p, size_t begin, size_t end) {
+TMDNE_INLINE void transform_output(size_t out, int streams, const struct pass *p, size_t begin, size_t end) {
     size_t in = out + 2, tiles = p->down * p->across, plane = p->rows * p->channels;
     for (size_t row = begin; row < end; row++) {
         size_t tile = p->first + row, image = tile / tiles, top = tile % tiles / p->across * out,
@@ -49,15 +49,26 @@ TMDNE_INLINE void transform_output(size_t out, const struct pass *p, size_t begi
                         load16(&residual, p->residual + place);
                         value += residual;
                     }
-                    store16(p->y + place, &value);
+                    if (streams) stream16(p->y + place, &value);
+                    else store16(p->y + place, &value);
                 }
             }
         }
     }
+    if (streams) end_streaming();
 }
 
-TMDNE_CLONES static void output_of_4(const void *pass, size_t begin, size_t end) { transform_output(4, pass, begin, end); }
-TMDNE_CLONES static void output_of_2(const void *pass, size_t begin, size_t end) { transform_output(2, pass, begin, end); }
+TMDNE_CLONES static void output_of_4(const void *pass, size_t begin, size_t end) {
+    transform_output(4, 0, pass, begin, end);
+}
+
+TMDNE_CLONES static void output_of_2(const void *pass, size_t begin, size_t end) {
+    transform_output(2, 0, pass, begin, end);
+}
+
+TMDNE_CLONES static void streamed_output_of_4(const void *pass, size_t begin, size_t end) {
+    transform_output(4, 1, pass, begin, end);
+}
 
 size_t tmdne_winograd_points(size_t tile) { return (tile + 2) * (tile + 2); }
 
@@ -79,7 +90,8 @@ void tmdne_winograd_output(
     struct pass pass = tiles_of(tile, m, height, width, channels, first, rows);
     pass.bias = bias, pass.residual = residual, pass.y = y;
     size_t work = rows * channels * tmdne_winograd_points(tile);
-    tmdne_parallel(rows, work, tile == 4 ? output_of_4 : output_of_2, &pass);
+    int streams = is_streamed(y, height * width, channels);
+    tmdne_parallel(rows, work, tile == 2 ? output_of_2 : streams ? streamed_output_of_4 : output_of_4, &pass);
 }
 
 TMDNE_CLONES static void weights_of_4(const void *pass, size_t begin, size_t end) {

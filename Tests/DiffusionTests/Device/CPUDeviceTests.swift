@@ -77,8 +77,37 @@ import Testing
     }
 
     @Test(
+        "a product's bits do not depend on how many rows there are, nor on whether it is stored past the caches",
+        arguments: Precision.allCases)
+    mutating func rows(precision: Precision) throws {
+        let device = try CPUDevice(precision: precision)
+        // 2.1 MB; the inputs are more than a slice.
+        let (rows, inputs, outputs) = (2049, 720, 256)
+        let (x, residual) = (noise.values(rows * inputs), noise.values(rows * outputs))
+        let layer = try device.linear(
+            inputs: inputs, outputs: outputs,
+            weights: WeightTensor(noise.values(outputs * inputs), shape: [outputs, inputs]),
+            bias: WeightTensor(noise.values(outputs), shape: [outputs]))
+        func multiply(_ rows: Range<Int>) throws -> [Float] {
+            let (from, to) = (rows.lowerBound, rows.upperBound)
+            return device.download(
+                try layer.apply(
+                    try device.upload(Array(x[(from * inputs)..<(to * inputs)]), shape: [rows.count, inputs]),
+                    adding: try device.upload(
+                        Array(residual[(from * outputs)..<(to * outputs)]), shape: [rows.count, outputs]),
+                    activation: .silu))
+        }
+        let all = try multiply(0..<rows)
+        for part in [0..<100, 1000..<1011, 2000..<2049] {
+            let isTheSame =
+                try multiply(part)[...] == all[(part.lowerBound * outputs)..<(part.upperBound * outputs)]
+            #expect(isTheSame)
+        }
+    }
+
+    @Test(
         "group norm has mean and variance of pixels and channels, with a shift before them",
-        arguments: [(1, 64, 16), (3, 20, 4), (2, 48, 1)], [1, 40, 1500])
+        arguments: [(1, 64, 16), (3, 20, 4), (2, 48, 1), (1, 540, 4)], [1, 40, 1500])
     mutating func groupNorm(size: (images: Int, channels: Int, groups: Int), pixels: Int) throws {
         let (images, channels, groups) = size
         // A mean far from zero, where plain sums of squares would lose the variance.

@@ -64,6 +64,40 @@ import Testing
         }
     }
 
+    @Test(
+        "nor on how many tiles are transformed at once, nor on whether the result is stored past the caches",
+        arguments: [64, 512], Precision.allCases)
+    func large(channels: Int, precision: Precision) throws {
+        let device = try CPUDevice(precision: precision)
+        var noise = Noise(seed: 7)
+        let shape = ConvolutionShape(inputs: channels, outputs: channels, kernel: 3)
+        let layer = try WinogradConvolution(
+            device: device, shape: shape,
+            weights: WeightTensor(noise.values(channels * channels * 9), shape: [channels, channels, 3, 3]),
+            bias: WeightTensor(noise.values(channels), shape: [channels]))
+        // 2.2 MB of 64 channels, and 32 rows of it, of whose tiles the last have an edge of their own.
+        let (height, width, rows) = (93, 91, 32)
+        let pictures = noise.values(2 * height * width * channels)
+        let residual = noise.values(pictures.count)
+        func convolve(_ values: ArraySlice<Float>, adding residual: ArraySlice<Float>, shape: [Int]) throws -> [Float] {
+            let added = try device.upload(Array(residual), shape: shape)
+            return device.download(
+                try layer.apply(try device.upload(Array(values), shape: shape), adding: .kept(added)))
+        }
+        let whole = try convolve(pictures[...], adding: residual[...], shape: [2, height, width, channels])
+        let count = rows * width * channels
+        let part = try convolve(
+            pictures[..<count], adding: residual[..<count], shape: [1, rows, width, channels])
+        let common = (rows - 4) * width * channels
+        // Compared first, since a failure would print all of them.
+        let isPartTheSame = part[..<common] == whole[..<common]
+        #expect(isPartTheSame)
+        let one = height * width * channels
+        let second = try convolve(pictures[one...], adding: residual[one...], shape: [1, height, width, channels])
+        let isSecondTheSame = second[...] == whole[one...]
+        #expect(isSecondTheSame)
+    }
+
     @Test("only convolutions that gain are done Winograd's way")
     func suits() {
         func suits(_ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1) -> Bool {

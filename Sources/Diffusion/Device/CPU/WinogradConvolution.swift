@@ -45,7 +45,9 @@ final class WinogradConvolution: ConvolutionKernel {
     /// Tiles that many weights are worth reading for.
     private static let fewestTiles = 256
     /// Floats of both transforms at once: what stays in the last level of cache of most hosts.
-    private static let scratchFloats = 2 << 20
+    private static let scratchFloats = 4 << 20
+    /// Rows of our products' register tiles, which are computed as a whole.
+    private static let productRows = 6
 
     init(device: CPUDevice, shape: ConvolutionShape, weights: WeightTensor, bias: WeightTensor) throws {
         precondition(Self.suits(shape), "\(shape)")
@@ -69,10 +71,15 @@ final class WinogradConvolution: ConvolutionKernel {
         self.bias = try device.buffer(of: try bias.floats())
     }
 
-    /// Tiles whose transforms are in memory at once.
+    /// Tiles whose transforms are in memory at once: as many in one chunk as in the next, so that none is left with a few.
+    ///
+    /// An odd number, so that the points of a tile, which lie a multiple of it apart, do not meet in one set of a cache's lines.
     static func chunk(of tiles: Int, shape: ConvolutionShape, tile: Int) -> Int {
         let floats = tmdne_winograd_points(tile) * (shape.inputs + shape.outputs)
-        return min(tiles, max(tile == 4 ? 32 : fewestTiles, scratchFloats / floats))
+        let most = max(tile == 4 ? 32 : fewestTiles, scratchFloats / floats)
+        let chunks = (tiles + most - 1) / most
+        let step = 2 * productRows
+        return min(tiles, ((tiles + chunks - 1) / chunks + step) / step * step - 1)
     }
 
     /// Floats that so many transformed tiles take.
