@@ -30,7 +30,7 @@ final class Simulation {
         var attempts: [String] = []
     }
 
-    private enum Event {
+    enum Event {
         case tick(life: Int)
         case connected(link: Int)
         case toCoordinator(ConnectionEvent, link: Int)
@@ -47,7 +47,7 @@ final class Simulation {
     }
 
     /// A connection: two lines that keep their order.
-    private struct Link {
+    struct Link {
         var worker: Int
         var workerLife: Int
         /// When the latest message in either direction arrives.
@@ -63,30 +63,30 @@ final class Simulation {
     private static let limit = 20_000.0
     private static let tickInterval = 2.0
 
-    private let scenario: Scenario
-    private let plan: SweepPlan
-    private let clock = VirtualClock()
-    private let coordinator: CoordinatorSide
-    private var random: SplitMix
-    private var agenda = Agenda<Event>()
-    private var links: [Int: Link] = [:]
+    let scenario: Scenario
+    let plan: SweepPlan
+    let clock = VirtualClock()
+    let coordinator: CoordinatorSide
+    var random: SplitMix
+    var agenda = Agenda<Event>()
+    var links: [Int: Link] = [:]
     private var lastLink = 0
-    private var workers: [WorkerSide]
-    private var lives: [Int]
-    private var currentLink: [Int?]
+    var workers: [WorkerSide]
+    var lives: [Int]
+    var currentLink: [Int?]
     /// Until when nothing happens in a process, and nothing passes to or from a worker.
-    private var frozenUntil: [Double]
-    private var coordinatorFrozenUntil = 0.0
-    private var partitionedUntil: [Double]
+    var frozenUntil: [Double]
+    var coordinatorFrozenUntil = 0.0
+    var partitionedUntil: [Double]
     /// How long the hello of each worker's next connection is held up.
-    private var straggling: [Double?]
-    private var coordinatorLife = 0
-    private var isOver = false
-    private var retries = 0
-    private var blame: Blame
+    var straggling: [Double?]
+    var coordinatorLife = 0
+    var isOver = false
+    var retries = 0
+    var blame: Blame
     /// Which fault struck whom, and when, to explain a broken promise by.
-    private var strikes: [String] = []
-    private var outcome = Outcome()
+    var strikes: [String] = []
+    var outcome = Outcome()
 
     private init(_ scenario: Scenario, folder: URL) {
         self.scenario = scenario
@@ -133,8 +133,6 @@ final class Simulation {
         await coordinator.stop()
         try check()
     }
-
-    // MARK: What happens
 
     private func happen(_ event: Event) async throws {
         switch event {
@@ -201,7 +199,7 @@ final class Simulation {
         return true
     }
 
-    private func isCurrent(_ link: Int) -> Bool {
+    func isCurrent(_ link: Int) -> Bool {
         guard let it = links[link] else { return false }
         return it.workerLife == lives[it.worker] && currentLink[it.worker] == link
     }
@@ -276,8 +274,7 @@ final class Simulation {
     }
 
     /// A connection is lost with everything that is on its way.
-    private func lose(_ id: Int, why: String, within seconds: Double, isNoticed: (up: Bool, down: Bool) = (true, true))
-    {
+    func lose(_ id: Int, why: String, within seconds: Double, isNoticed: (up: Bool, down: Bool) = (true, true)) {
         links[id]?.isCut = true
         let times = (Double.random(in: 0...seconds, using: &random), Double.random(in: 0...seconds, using: &random))
         if isNoticed.up { agenda.plan(.closedAtCoordinator(link: id), at: clock.now + times.0) }
@@ -293,160 +290,12 @@ final class Simulation {
     }
 
     /// Mostly milliseconds, now and then seconds.
-    private func delay() -> Double {
+    func delay() -> Double {
         let isSlow = Int.random(in: 0..<20, using: &random) == 0
         return .random(in: 0.0005...(isSlow ? 3 : 0.02), using: &random)
     }
 
     private func arrival(after latest: Double, worker: Int) -> Double {
         max(latest, max(clock.now, partitionedUntil[worker]) + delay())
-    }
-
-    // MARK: What goes wrong
-
-    private func planFault(_ fault: Scenario.Fault) {
-        let time = clock.now + .random(in: 0.1...(2 * scenario.between), using: &random)
-        if time < scenario.trouble { agenda.plan(.fault(fault), at: time) }
-    }
-
-    private func strike(_ fault: Scenario.Fault) async throws {
-        let worker = Int.random(in: workers.indices, using: &random)
-        let length = Double.random(in: 1...120, using: &random)
-        strikes.append("\(Int(clock.now)) s \(fault) of \(worker) for \(Int(length)) s")
-        switch fault {
-        case .cut:
-            guard let link = currentLink[worker] else { return }
-            let notice = Int.random(in: 0..<4, using: &random)
-            lose(link, why: "reset", within: 5, isNoticed: (notice != 1, notice != 2))
-        case .partition:
-            partitionedUntil[worker] = max(partitionedUntil[worker], clock.now + length)
-        case .workerCrash:
-            try crash(worker)
-        case .coordinatorCrash:
-            guard coordinator.isRunning else { return }
-            await coordinator.stop()
-            coordinatorLife += 1
-            coordinatorFrozenUntil = 0
-            for id in links.keys.sorted() where links[id]?.isCut == false { lose(id, why: "reset", within: 1) }
-            agenda.plan(.startCoordinator(retriesFailed: false), at: clock.now + length)
-        case .workerFreeze:
-            frozenUntil[worker] = max(frozenUntil[worker], clock.now + length)
-        case .coordinatorFreeze:
-            coordinatorFrozenUntil = max(coordinatorFrozenUntil, clock.now + length)
-        case .vanish:
-            let last = workers.count - 1
-            guard last >= 2, workers[last].isRunning else { return }
-            try noteDeath(of: last)
-            workers[last].crash()
-            lives[last] += 1
-            if let link = currentLink[last] { lose(link, why: "", within: 1, isNoticed: (false, false)) }
-            currentLink[last] = nil
-        case .duplicate:
-            guard let link = currentLink[worker] else { return }
-            // A connection's task may be busy for as long, and what has come meanwhile waits.
-            let hold = Double.random(in: 1...20, using: &random)
-            let held = max(links[link]?.heldUntil ?? 0, clock.now + hold)
-            links[link]?.heldUntil = held
-            let end = clock.now + .random(in: 0...hold, using: &random)
-            agenda.plan(.closedAtWorker(link: link, why: "given up"), at: end)
-            if Bool.random(using: &random) { agenda.plan(.closedAtCoordinator(link: link), at: end) }
-        case .reorder:
-            straggling[worker] = .random(in: 1...20, using: &random)
-            guard let link = currentLink[worker] else { return }
-            lose(link, why: "reset", within: 1, isNoticed: (Bool.random(using: &random), true))
-        case .clockJump:
-            clock.setWall(by: .random(in: -604_800...604_800, using: &random))
-        case .hang:
-            // Somebody must be there to go on.
-            guard workers.count == 1 || workers.count(where: { $0.isRunning && !$0.isHung }) > 1 else { return }
-            workers[worker].hang()
-            // Somebody starts it again in the end, but long after the coordinator should have stopped waiting.
-            guard workers[worker].isHung else { return }
-            try noteDeath(of: worker)
-            agenda.plan(.endHung(worker: worker, life: lives[worker]), at: clock.now + 7200)
-        }
-    }
-
-    private func noteDeath(of worker: Int) throws {
-        let done = try coordinator.query("SELECT key FROM cell WHERE state = 'done'").compactMap { CellKey(hex: $0) }
-        let settled = Set(done + workers[worker].failed)
-        let undone = workers[worker].held.map { $0.subtracting(settled).map { "\($0)".prefix(6) } }
-        strikes.append("\(Int(clock.now)) s worker-\(worker) died with \(undone)")
-        blame.died(worker, holding: workers[worker].held, settled: settled)
-    }
-
-    private func crash(_ worker: Int) throws {
-        guard workers[worker].isRunning else { return }
-        if !workers[worker].isHung { try noteDeath(of: worker) }
-        workers[worker].crash()
-        lives[worker] += 1
-        frozenUntil[worker] = 0
-        if let link = currentLink[worker] { lose(link, why: "crash", within: 1, isNoticed: (true, false)) }
-        currentLink[worker] = nil
-        agenda.plan(.startWorker(worker), at: clock.now + .random(in: 0.5...30, using: &random))
-    }
-
-    // MARK: The end
-
-    /// The coordinator has ended. What chance parked beside what can't be rendered is tried again, as a person would.
-    private func concludeOrRetry() async throws {
-        await coordinator.stop()
-        coordinatorLife += 1
-        outcome.untold = workers.count(where: \.hopesForMore)
-        for id in links.keys.sorted() { lose(id, why: "the coordinator has ended", within: 1) }
-        let failed = Set(try coordinator.query("SELECT key FROM cell WHERE state = 'failed'"))
-        let innocent = failed.subtracting([scenario.poison?.hex, scenario.badCell?.hex].compactMap(\.self))
-        outcome.parked += innocent.count
-        for row in try coordinator.query("SELECT key, reason FROM cell WHERE state = 'failed'") {
-            let parts = row.split(separator: "|", maxSplits: 1).map(String.init)
-            guard innocent.contains(parts[0]), let key = CellKey(hex: parts[0]) else { continue }
-            if !blame.explains(key, failures: workers.map { it in it.failed.count { $0 == key } }) {
-                let history = try coordinator.history(of: key) + strikes
-                let what = "cell \(key) was parked for what it had no part in: \(parts[1])"
-                outcome.violations.append(([what] + history).joined(separator: "\n"))
-            }
-        }
-        blame.forget()
-        guard !innocent.isEmpty, retries < 3 else {
-            isOver = true
-            return
-        }
-        // While things go wrong, chance may park them again and again; afterwards a retry must do.
-        if clock.now > scenario.trouble { retries += 1 }
-        agenda.plan(.startCoordinator(retriesFailed: true), at: clock.now + 1)
-        for worker in workers.indices {
-            workers[worker].mend()
-            agenda.plan(.startWorker(worker), at: clock.now + 2)
-        }
-    }
-
-    private func check() throws {
-        outcome.violations += try Invariants.violations(in: coordinator)
-        let states = try coordinator.query("SELECT key, state FROM cell")
-        let hopeless = Set([scenario.poison?.hex, scenario.badCell?.hex].compactMap(\.self))
-        for state in states {
-            let parts = state.split(separator: "|").map(String.init)
-            let isHopeless = hopeless.contains(parts[0])
-            if parts[1] != "done", !isHopeless { outcome.violations.append("cell \(parts[0]) is \(parts[1])") }
-        }
-        let images = try coordinator.query("SELECT key, sha256 FROM image JOIN cell ON cell.id = image.cell")
-        var stored: [String: String] = [:]
-        for image in images {
-            let parts = image.split(separator: "|").map(String.init)
-            stored[parts[0]] = parts[1]
-            let expected = CellKey(hex: parts[0]).flatMap(SimulatedImage.png)
-            if expected == nil || coordinator.bytes(ofImage: parts[1]) != expected {
-                outcome.violations.append("the image of cell \(parts[0]) is not on the disk as it was rendered")
-            }
-        }
-        for worker in workers {
-            for cell in worker.acknowledged where stored[cell.hex] == nil {
-                outcome.violations.append("cell \(cell) was acknowledged to \(worker.number) and is not there")
-            }
-            outcome.rendered += worker.rendered
-            outcome.losses += worker.losses
-        }
-        outcome.failures = try coordinator.query("SELECT 1 FROM event WHERE text LIKE 'A cell failed%'").count
-        outcome.attempts = try coordinator.query("SELECT state, reason FROM attempt ORDER BY id")
     }
 }
