@@ -200,10 +200,9 @@ class Worker:
         if kind == SEND:
             offset = answer["offset"]
             if offset:
-                self.resumed_at = offset
+                self.resumed_at, self.cut = offset, False
             for start in range(offset, len(image), self.CHUNK):
                 if self.cut and start >= len(image) // 2:
-                    self.cut = False
                     # The beat's reply says that the chunks before it have arrived.
                     self.connection.send(BEAT, {"lease": lease, "cell": key, "step": 0, "steps": 1})
                     self.answer()

@@ -119,7 +119,10 @@ struct WebServiceTests {
             try await Task.sleep(for: .seconds(1))
             #expect(try await !browser.isMeasured)
             #expect(try await browser.get("").status == 200)
-            for _ in 0..<300 where try await !browser.isMeasured { try await Task.sleep(for: .milliseconds(100)) }
+            for _ in 0..<300 {
+                if try await browser.isMeasured { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
             #expect(try await browser.isMeasured)
         }
     }

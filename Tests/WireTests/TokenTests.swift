@@ -10,7 +10,8 @@ struct TokenTests {
     /// What a refusal says.
     private func refusal(of token: JoinToken, in folder: String) async throws -> String? {
         do {
-            try await WireFixture.worker(token, in: folder).run()
+            // Long enough for the other guest to knock before the sweep is done.
+            try await WireFixture.worker(token, in: folder) { NullEngine(delay: .seconds(1)) }.run()
             return nil
         } catch WorkerError.refused(let reason) {
             return reason

@@ -214,7 +214,7 @@ struct WorkerServiceTests {
 
     @Test("beats go on while the engine is at work, with its progress")
     func beats() async throws {
-        try await Self.run(delay: .milliseconds(400)) { coordinator in
+        try await Self.run(delay: .seconds(2)) { coordinator in
             let connection = try await coordinator.accept()
             try await connection.welcome(heartbeatSeconds: 0.05)
             #expect(try await connection.next() == .claim(Claim()))

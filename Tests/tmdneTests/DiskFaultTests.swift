@@ -26,10 +26,13 @@ extension EndToEnd {
 
             /// Whether the call failed, as it does where no more than four threads share the files: counts are each thread's.
             func wasInjected(in sandbox: Sandbox) throws -> Bool {
-                let trace = sandbox.file(Self.trace)
-                defer { try? FileManager.default.removeItem(atPath: trace) }
-                return try String(contentsOfFile: trace, encoding: .utf8).contains("(INJECTED)")
-                    || ProcessInfo.processInfo.activeProcessorCount > 4
+                defer { try? FileManager.default.removeItem(atPath: sandbox.file(Self.trace)) }
+                return try isInjected(in: sandbox) || ProcessInfo.processInfo.activeProcessorCount > 4
+            }
+
+            /// Whether a call has failed by now.
+            func isInjected(in sandbox: Sandbox) throws -> Bool {
+                try String(contentsOfFile: sandbox.file(Self.trace), encoding: .utf8).contains("(INJECTED)")
             }
 
             private static let trace = "trace"
@@ -72,9 +75,12 @@ extension EndToEnd {
                 var acknowledged: Set<CellKey> = []
                 if !token.isEmpty {
                     let worker = try sandbox.start("worker", token, "--cache", "cache", "--verbose")
-                    let patience = ContinuousClock.now + .seconds(fault.isForGood ? 6 : 40)
+                    var patience = ContinuousClock.now + .seconds(40)
                     try await eventually("the sweep ends, or the disk is given up on") {
-                        !first.isRunning || !worker.isRunning || ContinuousClock.now > patience ? () : nil
+                        if fault.isForGood, (try? fault.isInjected(in: sandbox)) == true {
+                            patience = min(patience, ContinuousClock.now + .seconds(6))
+                        }
+                        return !first.isRunning || !worker.isRunning || ContinuousClock.now > patience ? () : nil
                     }
                     first.killTraced()
                     acknowledged = worker.acknowledged

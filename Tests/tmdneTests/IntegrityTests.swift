@@ -120,9 +120,12 @@ extension EndToEnd {
                         verify.complaints.split(separator: "\n").first { $0.hasPrefix("tmdne worker tmdne1_") }
                     }
                     let join = String(line.dropFirst("tmdne worker ".count))
-                    let workers = try ["emmy", "ada"].map {
-                        try sandbox.start("worker", join, "--name", $0, "--cache", "cache-\($0)")
+                    let emmy = try sandbox.start("worker", join, "--name", "emmy", "--cache", "cache-emmy")
+                    // Ada verifies her own images where there is nobody else.
+                    try await eventually("emmy is there: \(emmy.complaints)") {
+                        emmy.complaints.contains("Joined") || !emmy.isRunning ? () : nil
                     }
+                    let workers = [emmy, try sandbox.start("worker", join, "--name", "ada", "--cache", "cache-ada")]
                     let code = try await verify.end(within: .seconds(60))
                     for worker in workers {
                         // Who comes too late finds nobody, and would look for ever.
@@ -274,7 +277,7 @@ extension EndToEnd {
             "an older database that is put back under a live worker costs renderings, and nothing else",
             .timeLimit(.minutes(2)))
         func olderDatabase() async throws {
-            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 20)
+            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 40)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let (first, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")

@@ -29,7 +29,7 @@ extension EndToEnd {
                 var workers = [try sandbox.start("worker", token, "--cache", "cache", "--verbose")]
                 var kills = 0
                 for round in 1...rounds {
-                    let threshold = round * sweep.cells / (rounds + 4)
+                    let threshold = round * sweep.cells / (rounds + 8)
                     try await eventually("\(threshold) images, with \(workers.last?.complaints ?? "")") {
                         try SweepAudit(sandbox, "out").done.count >= threshold ? () : nil
                     }

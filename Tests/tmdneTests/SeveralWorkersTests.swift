@@ -27,7 +27,7 @@ extension EndToEnd {
             "two workers share a sweep, and one that is told to stop leaves its rest to the other",
             .timeLimit(.minutes(3)))
         func shareAndStop() async throws {
-            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 30)
+            let sweep = SmallSweep(prompts: ["a", "b", "c", "d"], guidances: 60)
             try await Sandbox.with { sandbox in
                 try sandbox.write("sweep.yaml", sweep.text)
                 let (coordinator, token) = try await sandbox.coordinator("sweep.yaml", 0, "--output", "out")

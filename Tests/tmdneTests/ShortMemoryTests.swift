@@ -8,7 +8,7 @@ extension EndToEnd {
     /// Workers that can't get the memory for a picture, and workers that crash.
     @Suite struct ShortMemoryTests {
         private static let large = SmallSweep(name: "large", prompts: ["a"], guidances: 2, extra: "size: 1024x1024")
-        private static let small = SmallSweep(prompts: ["a", "b"], guidances: 10)
+        private static let small = SmallSweep(prompts: ["a", "b"], guidances: 40)
 
         /// The program with fewer addresses than a large picture takes, and enough for a small one: before it renders it has
         /// taken about 700 MB of addresses, most of them without memory.

@@ -31,9 +31,7 @@ final class DirectoryLock: Sendable {
         try DurableFile.write(Array(text.utf8), to: descriptor, path: path)
     }
 
-    deinit {
-        Glibc.close(descriptor)
-    }
+    deinit { Self.release(descriptor) }
 
     /// Says that everything is in order; the next holder need not look for what a crash may have left.
     func markClean() {
@@ -47,7 +45,7 @@ final class DirectoryLock: Sendable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 && errno == ENOENT { return false }
         guard descriptor >= 0 else { throw DurableFile.error(path, "Opening") }
-        defer { Glibc.close(descriptor) }
+        defer { release(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
@@ -59,6 +57,12 @@ final class DirectoryLock: Sendable {
             usleep(50_000)
         }
         return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
+
+    /// Unlocks first: a program that another thread is just starting has the descriptor, too, until it is under way.
+    private static func release(_ descriptor: Int32) {
+        flock(descriptor, LOCK_UN)
+        Glibc.close(descriptor)
     }
 
     private static func holder(at path: String) -> String {

@@ -22,6 +22,9 @@ final class SpoolDirectory {
         self.lock = lock
     }
 
+    /// Unlocks before it closes: a program that another thread is just starting has the descriptor, too, until it is under way.
+    deinit { flock(lock.number, LOCK_UN) }
+
     /// Where spools are unless a person says otherwise: `$XDG_CACHE_HOME/tmdne` or `~/.cache/tmdne`.
     static func defaultCache(
         environment: [String: String] = ProcessInfo.processInfo.environment
