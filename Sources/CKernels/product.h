@@ -22,7 +22,7 @@ TMDNE_INLINE struct product cut(const struct tmdne_product *p, size_t most_rows,
     m.block_rows = ((p->rows + m.blocks - 1) / m.blocks + tile_rows - 1) / tile_rows * tile_rows;
     m.blocks = (p->rows + m.block_rows - 1) / m.block_rows;
     m.groups = (m.panels + most_panels - 1) / most_panels;
-    // Of several matrices, as transformed tiles are, the result is read at once.
+    // Of several matrices, as transformed tiles are, the result is read at once. Sums of slices are read again, too, and not streamed.
     m.streams = p->matrices == 1 && is_streamed(p->y, p->rows, p->outputs);
     return m;
 }
@@ -68,7 +68,7 @@ TMDNE_INLINE void settle(
         *sum = before + *sum;
     }
     if (is_last) finish(p, sum, place, column, lanes);
-    if (is_last && m->streams) stream16(y, sum);
+    if (is_first && is_last && m->streams) stream16(y, sum);
     else if (lanes == LANES) store16(y, sum);
     else memcpy(y, sum, lanes * sizeof(float));
 }

@@ -116,7 +116,9 @@ class Worker:
     DEVICE, PROGRAM = "python", "worker.py"
 
     def __init__(self, token, cut, dies_at, hangs_at, identity):
-        self.token, self.cut, self.dies_at, self.hangs_at = token, cut, dies_at, hangs_at
+        self.token, self.dies_at, self.hangs_at = token, dies_at, hangs_at
+        # Times that an upload may be cut before one is resumed.
+        self.cuts = 5 if cut else 0
         self.identity = identity or os.urandom(16).hex()
         self.life = os.urandom(16).hex()
         self.stored, self.resumed_at, self.is_draining = 0, None, False
@@ -200,9 +202,10 @@ class Worker:
         if kind == SEND:
             offset = answer["offset"]
             if offset:
-                self.resumed_at, self.cut = offset, False
+                self.resumed_at, self.cuts = offset, 0
             for start in range(offset, len(image), self.CHUNK):
-                if self.cut and start >= len(image) // 2:
+                if self.cuts and start >= len(image) // 2:
+                    self.cuts -= 1
                     # The beat's reply says that the chunks before it have arrived.
                     self.connection.send(BEAT, {"lease": lease, "cell": key, "step": 0, "steps": 1})
                     self.answer()

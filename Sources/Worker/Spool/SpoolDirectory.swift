@@ -55,7 +55,13 @@ final class SpoolDirectory {
                 guard errno == EWOULDBLOCK else { throw Files.failure("\(path)/lock", "lock") }
                 continue
             }
-            return SpoolDirectory(path: path, identity: try identity(in: path), lock: file)
+            do {
+                let identity = try Self.identity(in: path)
+                return SpoolDirectory(path: path, identity: identity, lock: file)
+            } catch {
+                flock(file.number, LOCK_UN)
+                throw error
+            }
         }
         throw .spool(path: parent, step: "find room in", problem: "\(maximumWorkers) workers use it already")
     }

@@ -45,11 +45,7 @@ import Testing
     func invariance(channels: Int, precision: Precision) throws {
         let device = try CPUDevice(precision: precision)
         var noise = Noise(seed: 6)
-        let shape = ConvolutionShape(inputs: channels, outputs: channels, kernel: 3)
-        let layer = try WinogradConvolution(
-            device: device, shape: shape,
-            weights: WeightTensor(noise.values(channels * channels * 9), shape: [channels, channels, 3, 3]),
-            bias: WeightTensor(noise.values(channels), shape: [channels]))
+        let layer = try Self.layer(of: channels, on: device, noise: &noise)
         let (batch, side) = (5, 20)
         let one = side * side * channels
         let pictures = noise.values(batch * one)
@@ -70,11 +66,7 @@ import Testing
     func large(channels: Int, precision: Precision) throws {
         let device = try CPUDevice(precision: precision)
         var noise = Noise(seed: 7)
-        let shape = ConvolutionShape(inputs: channels, outputs: channels, kernel: 3)
-        let layer = try WinogradConvolution(
-            device: device, shape: shape,
-            weights: WeightTensor(noise.values(channels * channels * 9), shape: [channels, channels, 3, 3]),
-            bias: WeightTensor(noise.values(channels), shape: [channels]))
+        let layer = try Self.layer(of: channels, on: device, noise: &noise)
         // 2.2 MB of 64 channels, and 32 rows of it, of whose tiles the last have an edge of their own.
         let (height, width, rows) = (93, 91, 32)
         let pictures = noise.values(2 * height * width * channels)
@@ -96,6 +88,14 @@ import Testing
         let second = try convolve(pictures[one...], adding: residual[one...], shape: [1, height, width, channels])
         let isSecondTheSame = second[...] == whole[one...]
         #expect(isSecondTheSame)
+    }
+
+    private static func layer(of channels: Int, on device: CPUDevice, noise: inout Noise) throws -> WinogradConvolution
+    {
+        try WinogradConvolution(
+            device: device, shape: ConvolutionShape(inputs: channels, outputs: channels, kernel: 3),
+            weights: WeightTensor(noise.values(channels * channels * 9), shape: [channels, channels, 3, 3]),
+            bias: WeightTensor(noise.values(channels), shape: [channels]))
     }
 
     @Test("only convolutions that gain are done Winograd's way")

@@ -71,12 +71,14 @@ final class WinogradConvolution: ConvolutionKernel {
         self.bias = try device.buffer(of: try bias.floats())
     }
 
-    /// Tiles whose transforms are in memory at once: as many in one chunk as in the next, so that none is left with a few.
+    /// Tiles whose transforms are in memory at once: all, or about as many in one chunk as in the next, but in the last.
     ///
-    /// An odd number, so that the points of a tile, which lie a multiple of it apart, do not meet in one set of a cache's lines.
+    /// One less than a multiple of the rows of two register tiles: nearly all of their rows are used, and it is odd, so that the
+    /// points of a tile, which lie a multiple of it apart, do not meet in one set of a cache's lines.
     static func chunk(of tiles: Int, shape: ConvolutionShape, tile: Int) -> Int {
         let floats = tmdne_winograd_points(tile) * (shape.inputs + shape.outputs)
         let most = max(tile == 4 ? 32 : fewestTiles, scratchFloats / floats)
+        guard tiles > most else { return tiles }
         let chunks = (tiles + most - 1) / most
         let step = 2 * productRows
         return min(tiles, ((tiles + chunks - 1) / chunks + step) / step * step - 1)
@@ -135,18 +137,19 @@ final class WinogradConvolution: ConvolutionKernel {
         let products = try device.empty([points, chunk, shape.outputs])
         var first = tiles.lowerBound
         while first < tiles.upperBound {
-            let count = min(chunk, tiles.upperBound - first)
-            // Lent once for all chunks of this size, because weights that are not kept are transformed for it.
-            try weights.withAddress(in: try product.layout(tiles: count)) { u in
-                while first + count <= tiles.upperBound {
+            var count = min(chunk, tiles.upperBound - first)
+            let layout = try product.layout(tiles: count)
+            // Lent once for all chunks of this layout, because weights that are not kept are transformed for it.
+            try weights.withAddress(in: layout) { u in
+                repeat {
                     transform(x, into: device.address(input), height: height, width: width, first: first, count: count)
                     try product.run(tiles: count, device.address(input), u, into: device.address(products))
                     tmdne_winograd_output(
                         tile, device.address(products), bias.pointer, residual, result, height, width, shape.outputs,
-                        first,
-                        count)
+                        first, count)
                     first += count
-                }
+                    count = min(chunk, tiles.upperBound - first)
+                } while try count > 0 && product.layout(tiles: count) == layout
             }
         }
     }
