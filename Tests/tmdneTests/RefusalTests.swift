@@ -141,7 +141,7 @@ extension EndToEnd {
                 #expect(ContinuousClock.now - begin >= .seconds(1), "who guesses waits")
                 let log = coordinator.complaints
                 #expect(log.contains("wrong join token") && !log.contains(wrong.secret.base64URL), "\(log)")
-                #expect(try await sandbox.run("simulate", wrong.text, "--workers", "1", "--duration", "20").code == 78)
+                #expect(try await sandbox.run("simulate", wrong.text, "--workers", "1", "--duration", "6").code == 78)
                 let sentence = try #require(refused.complaints.split(separator: "\n").last)
                 #expect(sentence.hasPrefix("Error: The coordinator refused this worker for good: "))
                 for text in [token, wrong.text] { #expect(!refused.complaints.contains(text), "a token is a secret") }
@@ -149,7 +149,7 @@ extension EndToEnd {
                 let strange = try JoinToken(
                     hosts: right.hosts, port: right.port, secret: right.secret,
                     publicKeyHash: Array(repeating: 1, count: 32))
-                for command in [["worker"], ["status"], ["simulate", "--workers", "1", "--duration", "20"]] {
+                for command in [["worker"], ["status"], ["simulate", "--workers", "1", "--duration", "6"]] {
                     let distrusting = try sandbox.start(command + [strange.text])
                     #expect(try await distrusting.end() == 78, "\(command)")
                     #expect(distrusting.complaints.contains("another key"), "\(distrusting.complaints)")

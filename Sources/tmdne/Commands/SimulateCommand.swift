@@ -73,12 +73,12 @@ struct SimulateCommand: AsyncParsableCommand {
         guard report.count.joined > 0 else { throw fleet.isRefused ? ExitCode.refused : ExitCode.failure }
     }
 
-    /// Runs the fleet for as long as it was asked for, or until the coordinator has nothing left to grant or refuses it for good.
+    /// Runs the fleet for as long as it was asked for, or until the coordinator has nothing left to grant.
     private func measure(_ fleet: LoadFleet, from begin: ContinuousClock.Instant) async -> LoadReport {
         await withTaskGroup { group in
             group.addTask { await fleet.run() }
             var report = LoadReport()
-            while !fleet.isDrained, !fleet.isRefused {
+            while !fleet.isDrained {
                 let elapsed = (ContinuousClock.now - begin) / .seconds(1)
                 report.take(fleet.count, workers: workers, at: elapsed)
                 guard elapsed < duration else { break }
